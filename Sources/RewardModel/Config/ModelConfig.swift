@@ -56,7 +56,9 @@ public struct ImageConfig: Codable, Sendable, Equatable {
         case bilinear, bicubic
     }
 
-    public init(size: Int, resample: Resample = .bilinear, mean: [Float] = [0.5, 0.5, 0.5], std: [Float] = [0.5, 0.5, 0.5]) {
+    public init(
+        size: Int, resample: Resample = .bilinear, mean: [Float] = [0.5, 0.5, 0.5], std: [Float] = [0.5, 0.5, 0.5]
+    ) {
         self.size = size
         self.resample = resample
         self.mean = mean
