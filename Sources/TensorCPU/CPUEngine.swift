@@ -1,0 +1,53 @@
+import CKernels
+public import TensorGraph
+
+/// Compiles graphs to programs over one set of weights, and owns the threads that run them.
+///
+/// Not thread-safe: its owner serialises compiling and running.
+public final class CPUEngine {
+    public let threads: Int
+    let pool: ThreadPool
+    let parameters: ParameterStore
+    let arena = Arena()
+    var tables: [TableKey: ConvolutionTable] = [:]
+
+    /// - Parameter threads: how many threads share the work. Results do not depend on it.
+    public init(source: any ParameterSource, threads: Int) {
+        self.threads = max(threads, 1)
+        pool = ThreadPool(threads: threads)
+        parameters = ParameterStore(source: source, pool: pool)
+    }
+
+    deinit {
+        pool.stop()
+    }
+
+    /// The kernels chosen for this machine: `avx512`, `avx2` or `portable`.
+    public static var instructionSet: String { String(cString: rk_instruction_set()) }
+
+    /// Plans and prepares a program for these outputs; what they do not need is left out.
+    ///
+    /// - Throws: `EngineError` when a weight is missing, misshapen, or holds a NaN or an infinity.
+    public func compile(_ graph: Graph, outputs: [Tensor]) throws(EngineError) -> Program {
+        var compiler = Compiler(engine: self, graph: graph, outputs: outputs)
+        let program = try compiler.compile()
+        parameters.releasePages()
+        return program
+    }
+
+    struct TableKey: Hashable {
+        var geometry: Convolution
+        var transposed: Bool
+        var inputHeight: Int
+        var inputWidth: Int
+        var inputChannels: Int
+        var outputChannels: Int
+    }
+
+    func table(_ key: TableKey) -> ConvolutionTable {
+        if let known = tables[key] { return known }
+        let table = ConvolutionTable(key)
+        tables[key] = table
+        return table
+    }
+}

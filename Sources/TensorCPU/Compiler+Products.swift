@@ -1,0 +1,135 @@
+import CKernels
+import TensorGraph
+
+extension Activation {
+    var kernelCode: Int32 {
+        switch self {
+        case .relu: Int32(RK_RELU.rawValue)
+        case .gelu: Int32(RK_GELU_ERF.rawValue)
+        case .geluTanh: Int32(RK_GELU_TANH.rawValue)
+        case .sigmoid: Int32(RK_SIGMOID.rawValue)
+        }
+    }
+}
+
+/// Linear layers and convolutions, with what is fused into them.
+extension Compiler {
+    /// A weight's packed form: made now for a parameter, at each run for any other value.
+    private mutating func packedWeight(
+        _ weight: Tensor, _ packing: ParameterStore.Packing
+    ) throws(EngineError) -> (location: Location, prepare: ((Frame) -> Void)?) {
+        let shape = graph.shape(weight)
+        if let name = parameterName(weight) {
+            return (.fixed(try engine.parameters.packed(name, shape, packing)), nil)
+        }
+        let target = scratch(ParameterStore.packedCount(shape, packing))
+        let (source, pool) = (location(weight), engine.pool)
+        return (target, { frame in ParameterStore.pack(frame(source), shape, packing, into: frame(target), pool) })
+    }
+
+    private func epilogue(_ index: Int, biasPosition: Int = 2) -> (Frame, Int) -> rk_epilogue {
+        let fusion = fusion[index] ?? Fusion(product: index)
+        let inputs = graph.nodes[fusion.product].inputs
+        let bias = inputs.count > biasPosition ? location(inputs[biasPosition]) : nil
+        let residual = fusion.residual.map { location($0) }
+        let code = fusion.activation?.kernelCode ?? Int32(RK_NONE.rawValue)
+        return { frame, stride in
+            rk_epilogue(
+                bias: bias.map { UnsafePointer(frame($0)) }, residual: residual.map { UnsafePointer(frame($0)) },
+                residual_stride: Int64(stride), activation: code)
+        }
+    }
+
+    mutating func linear(_ index: Int, transposed: Bool) throws(EngineError) -> Step {
+        let node = graph.nodes[fusion[index]?.product ?? index]
+        let (x, weight) = (node.inputs[0], node.inputs[1])
+        let (depth, width) = (graph.shape(x).last, node.shape.last)
+        let rows = node.shape.rows
+        let (packed, prepare) = try packedWeight(weight, transposed ? .transposedLinear : .linear)
+        let (source, target) = (location(x), location(Tensor(index: index)))
+        let epilogue = epilogue(index)
+        let split = ProductSplit(rows: rows, width: width, threads: engine.threads)
+        let pool = engine.pool
+        return Step { frame in
+            prepare?(frame)
+            let (a, b, c) = (frame(source), frame(packed), frame(target))
+            let tail = epilogue(frame, width)
+            pool.parallel(split.pieces) { piece, _ in
+                let (rows, panels) = split[piece]
+                var tail = tail
+                rk_gemm(
+                    a, Int64(depth), b, Int64(depth), Int64(width), c, Int64(width), Int64(rows.lowerBound),
+                    Int64(rows.upperBound), Int64(panels.lowerBound), Int64(panels.upperBound), &tail)
+            }
+        }
+    }
+
+    mutating func convolution(
+        _ index: Int, _ geometry: Convolution, transposed: Bool
+    ) throws(EngineError) -> Step {
+        let node = graph.nodes[fusion[index]?.product ?? index]
+        let (x, weight) = (node.inputs[0], node.inputs[1])
+        let (map, out) = (graph.shape(x), node.shape)
+        let table = engine.table(
+            .init(
+                geometry: geometry, transposed: transposed, inputHeight: map[1], inputWidth: map[2],
+                inputChannels: map[3], outputChannels: out[3]))
+        let (packed, prepare) = try packedWeight(weight, transposed ? .transposedConvolution : .convolution)
+        let zeros = FloatBuffer(count: map[3])
+        zeros.pointer.update(repeating: 0, count: map[3])
+        retain(zeros)
+        let (source, target) = (location(x), location(Tensor(index: index)))
+        let epilogue = epilogue(index)
+        let (pool, batch) = (engine.pool, map[0])
+        let (inputCount, outputCount) = (map.count / batch, out.count / batch)
+        let (depth, width) = (map[3], out[3])
+        let pieces = table.pieces(threads: engine.threads, batch: batch)
+        let panels = ParameterStore.panelCount(width)
+        let zeroRow = zeros.pointer
+        return Step { frame in
+            prepare?(frame)
+            let (base, b, c) = (frame(source), frame(packed), frame(target))
+            let tail = epilogue(frame, width)
+            pool.parallel(pieces.count * batch) { piece, _ in
+                let (item, part) = (piece / pieces.count, pieces[piece % pieces.count])
+                let phase = table.phases[part.phase]
+                var tail = tail
+                tail.residual = tail.residual.map { $0 + item * outputCount }
+                rk_gemm_indirect(
+                    base + item * inputCount, phase.rowOffsets, Int64(phase.rows), zeroRow, Int64(phase.taps.count),
+                    phase.taps, b, Int64(depth), Int64(width), c + item * outputCount, phase.outputOffsets,
+                    Int64(part.rows.lowerBound), Int64(part.rows.upperBound), 0, Int64(panels), &tail)
+            }
+        }
+    }
+}
+
+/// How a product is cut into pieces: by rows, and by panels of columns when rows are few.
+struct ProductSplit {
+    let rows: Int
+    let rowsPerPiece: Int
+    let panels: Int
+    let panelsPerPiece: Int
+    private let rowPieces: Int
+    let pieces: Int
+
+    init(rows: Int, width: Int, threads: Int) {
+        self.rows = rows
+        panels = ParameterStore.panelCount(width)
+        let wanted = threads * 2
+        // A multiple of the tile's six rows; 192 rows keep a block of depth in the second-level cache.
+        rowsPerPiece = min(max(((rows + wanted - 1) / wanted + 5) / 6 * 6, 48), 192)
+        rowPieces = (rows + rowsPerPiece - 1) / rowsPerPiece
+        let columnPieces = threads == 1 ? 1 : max(1, min(panels, (wanted + rowPieces - 1) / rowPieces))
+        panelsPerPiece = (panels + columnPieces - 1) / columnPieces
+        pieces = rowPieces * ((panels + panelsPerPiece - 1) / panelsPerPiece)
+    }
+
+    subscript(piece: Int) -> (rows: Range<Int>, panels: Range<Int>) {
+        let (row, column) = (piece % rowPieces, piece / rowPieces)
+        return (
+            row * rowsPerPiece..<min((row + 1) * rowsPerPiece, rows),
+            column * panelsPerPiece..<min((column + 1) * panelsPerPiece, panels)
+        )
+    }
+}

@@ -1,0 +1,120 @@
+import CKernels
+import TensorGraph
+
+/// Steps that move values without computing.
+extension Compiler {
+    /// Elements before, on and after an axis.
+    private func split(_ shape: Shape, _ axis: Int) -> (outer: Int, inner: Int) {
+        (
+            shape.dimensions.prefix(axis).reduce(1, *),
+            shape.dimensions.dropFirst(axis + 1).reduce(1, *)
+        )
+    }
+
+    func slice(_ index: Int, _ axis: Int, _ range: Range<Int>) -> Step {
+        let input = graph.nodes[index].inputs[0]
+        let from = graph.shape(input)
+        let (outer, inner) = split(from, axis)
+        let (x, y, pool) = (location(input), location(Tensor(index: index)), engine.pool)
+        let block = range.count * inner
+        return Step { frame in
+            pool.parallel(outer) { row, _ in
+                (frame(y) + row * block)
+                    .update(from: frame(x) + (row * from[axis] + range.lowerBound) * inner, count: block)
+            }
+        }
+    }
+
+    func pad(_ index: Int, _ axis: Int, _ before: Int, _ after: Int) -> Step {
+        let input = graph.nodes[index].inputs[0]
+        let extent = graph.shape(input)[axis]
+        let (outer, inner) = split(graph.shape(input), axis)
+        let (x, y, pool) = (location(input), location(Tensor(index: index)), engine.pool)
+        return Step { frame in
+            pool.parallel(outer) { row, _ in
+                let target = frame(y) + row * (before + extent + after) * inner
+                target.update(repeating: 0, count: before * inner)
+                (target + before * inner).update(from: frame(x) + row * extent * inner, count: extent * inner)
+                (target + (before + extent) * inner).update(repeating: 0, count: after * inner)
+            }
+        }
+    }
+
+    func concatenate(_ index: Int, _ axis: Int) -> Step {
+        let inputs = graph.nodes[index].inputs
+        let (outer, inner) = split(graph.nodes[index].shape, axis)
+        let parts = inputs.map { (location($0), graph.shape($0)[axis] * inner) }
+        let total = graph.nodes[index].shape[axis] * inner
+        let (y, pool) = (location(Tensor(index: index)), engine.pool)
+        return Step { frame in
+            pool.parallel(outer) { row, _ in
+                var target = frame(y) + row * total
+                for (part, count) in parts {
+                    target.update(from: frame(part) + row * count, count: count)
+                    target += count
+                }
+            }
+        }
+    }
+
+    func broadcast(_ index: Int) -> Step {
+        let input = graph.nodes[index].inputs[0]
+        let count = graph.shape(input).count
+        let repeats = graph.nodes[index].shape.count / count
+        let (x, y, pool) = (location(input), location(Tensor(index: index)), engine.pool)
+        return Step { frame in
+            pool.parallel(repeats) { row, _ in (frame(y) + row * count).update(from: frame(x), count: count) }
+        }
+    }
+
+    /// Adds rows in order, so the sum's bits do not depend on the threads; pieces share the columns.
+    func sumLeading(_ index: Int) -> Step {
+        let input = graph.nodes[index].inputs[0]
+        let count = graph.nodes[index].shape.count
+        let rows = graph.shape(input).count / count
+        let (x, y, pool) = (location(input), location(Tensor(index: index)), engine.pool)
+        let size = 256
+        return Step { frame in
+            pool.parallel((count + size - 1) / size) { piece, _ in
+                let width = min(size, count - piece * size)
+                let target = frame(y) + piece * size
+                target.update(from: frame(x) + piece * size, count: width)
+                for row in 1..<max(rows, 1) {
+                    rk_add(target, frame(x) + row * count + piece * size, target, Int64(width))
+                }
+            }
+        }
+    }
+
+    func transposition(_ index: Int, _ permutation: [Int]) -> Step {
+        let input = graph.nodes[index].inputs[0]
+        let (from, to) = (graph.shape(input), graph.nodes[index].shape)
+        var strides = [Int](repeating: 1, count: from.rank)
+        for axis in (0..<max(from.rank - 1, 0)).reversed() { strides[axis] = strides[axis + 1] * from[axis + 1] }
+        let steps = permutation.map { strides[$0] }
+        let (x, y, pool) = (location(input), location(Tensor(index: index)), engine.pool)
+        let (last, lastStep) = (to.last, steps.last ?? 1)
+        // Where each innermost row of the result starts in the input: found once.
+        let starts = (0..<to.rows).map { row in
+            var (rest, start) = (row, 0)
+            for axis in (0..<max(to.rank - 1, 0)).reversed() {
+                start += rest % to[axis] * steps[axis]
+                rest /= to[axis]
+            }
+            return start
+        }
+        return Step { frame in
+            let grain = max(1, (1 << 13) / last)
+            pool.parallel((starts.count + grain - 1) / grain) { piece, _ in
+                for row in piece * grain..<min((piece + 1) * grain, starts.count) {
+                    let (source, target) = (frame(x) + starts[row], frame(y) + row * last)
+                    if lastStep == 1 {
+                        target.update(from: source, count: last)
+                    } else {
+                        for column in 0..<last { target[column] = source[column * lastStep] }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+import TensorGraph
+
+/// Turns a graph into steps: dead code out, activations and residuals fused, weight-only values computed once, memory
+/// shared by values that never live at the same time.
+struct Compiler {
+    let engine: CPUEngine
+    let graph: Graph
+    let outputs: [Tensor]
+    let live: [Bool]
+    /// The node whose memory a node's value lies in (views share their input's).
+    private(set) var root: [Int]
+    private(set) var fusion: [Int: Fusion]
+    private var absorbed: Set<Int>
+    private var locations: [Int: Location] = [:]
+    private var retained: [FloatBuffer] = []
+    private var inputs: [Program.Input] = []
+    private var plan = ArenaPlan()
+
+    /// What a product's last pass over a tile also does. Keyed by the node that holds the result.
+    struct Fusion {
+        var product: Int
+        var activation: Activation?
+        var residual: Tensor?
+    }
+
+    init(engine: CPUEngine, graph: Graph, outputs: [Tensor]) {
+        self.engine = engine
+        self.graph = graph
+        self.outputs = outputs
+        live = graph.live(from: outputs)
+        root = Array(graph.nodes.indices)
+        for (index, node) in graph.nodes.enumerated() {
+            if case .reshape = node.operation { root[index] = root[node.inputs[0].index] }
+            if case .append = node.operation { root[index] = root[node.inputs[0].index] }
+        }
+        (fusion, absorbed) = Compiler.fuse(graph, outputs, live)
+    }
+
+    mutating func compile() throws(EngineError) -> Program {
+        let isStatic = staticNodes()
+        let order = graph.nodes.indices.filter { live[$0] && !isLeaf($0) && !isView($0) && !absorbed.contains($0) }
+        let lastUse = lastUses(order)
+        try placeLeaves(isStatic)
+
+        var outputBuffers: [FloatBuffer] = []
+        for output in outputs {
+            let buffer = FloatBuffer(count: graph.shape(output).count)
+            precondition(locations[root[output.index]] == nil, "an output must be computed, and named once")
+            locations[root[output.index]] = .fixed(buffer.pointer)
+            outputBuffers.append(buffer)
+        }
+
+        var steps: [Step] = []
+        var blocks: [Int: Range<Int>] = [:]
+        for (position, index) in order.enumerated() {
+            if locations[root[index]] == nil {
+                if isStatic[index] {
+                    let buffer = FloatBuffer(count: graph.nodes[index].shape.count)
+                    retained.append(buffer)
+                    locations[root[index]] = .fixed(buffer.pointer)
+                } else {
+                    let block = plan.allocate(graph.nodes[index].shape.count)
+                    blocks[index] = block
+                    locations[index] = .arena(block.lowerBound)
+                }
+            }
+            let step = try kernel(index)
+            if isStatic[index], !outputs.contains(where: { root[$0.index] == index }) {
+                engine.arena.reserve(plan.size)
+                withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 1) { empty in
+                    step.body(Frame(arena: engine.arena.buffer.pointer, inputs: empty.baseAddress.unsafelyUnwrapped))
+                }
+            } else {
+                steps.append(step)
+            }
+            for (value, block) in blocks where lastUse[value] ?? position <= position {
+                plan.release(block)
+                blocks[value] = nil
+            }
+        }
+        return Program(
+            steps: steps, arena: engine.arena, arenaSize: plan.size, inputs: inputs, outputBuffers: outputBuffers,
+            pool: engine.pool, retained: retained)
+    }
+
+    // MARK: What a kernel asks
+
+    func location(_ tensor: Tensor) -> Location {
+        guard let location = locations[root[tensor.index]] else {
+            preconditionFailure("\(graph[tensor].operation) has no memory yet")
+        }
+        return location
+    }
+
+    /// Working memory of the step being made: given back at once, so the next step may reuse it.
+    mutating func scratch(_ count: Int) -> Location {
+        let block = plan.allocate(count)
+        plan.release(block)
+        return .arena(block.lowerBound)
+    }
+
+    mutating func retain(_ buffer: FloatBuffer) {
+        retained.append(buffer)
+    }
+
+    func parameterName(_ tensor: Tensor) -> String? {
+        if case .parameter(let name) = graph[tensor].operation { return name }
+        return nil
+    }
+
+    // MARK: Analysis
+
+    private func isLeaf(_ index: Int) -> Bool {
+        switch graph.nodes[index].operation {
+        case .input, .parameter, .constant, .integerConstant: true
+        default: false
+        }
+    }
+
+    private func isView(_ index: Int) -> Bool {
+        if case .reshape = graph.nodes[index].operation { true } else { false }
+    }
+
+    private func staticNodes() -> [Bool] {
+        var known = [Bool](repeating: false, count: graph.nodes.count)
+        for (index, node) in graph.nodes.enumerated() {
+            if case .input = node.operation { continue }
+            known[index] = node.inputs.allSatisfy { known[$0.index] }
+        }
+        return known
+    }
+
+    /// The inputs of a step, those of the nodes fused into it included.
+    func stepInputs(_ index: Int) -> [Tensor] {
+        guard let fusion = fusion[index] else { return graph.nodes[index].inputs }
+        return graph.nodes[fusion.product].inputs + (fusion.residual.map { [$0] } ?? [])
+    }
+
+    private func lastUses(_ order: [Int]) -> [Int: Int] {
+        var last: [Int: Int] = [:]
+        for (position, index) in order.enumerated() {
+            for input in stepInputs(index) { last[root[input.index]] = position }
+        }
+        return last
+    }
+
+    private mutating func placeLeaves(_ isStatic: [Bool]) throws(EngineError) {
+        // A weight used only inside products is never kept unpacked.
+        var plainUse = Set<Int>()
+        for index in graph.nodes.indices where live[index] && !isLeaf(index) {
+            let node = graph.nodes[index]
+            for (position, input) in node.inputs.enumerated() {
+                let packedUse: Bool =
+                    switch node.operation {
+                    case .linear, .convolution, .transposedConvolution: position == 1
+                    default: false
+                    }
+                if !packedUse { plainUse.insert(root[input.index]) }
+            }
+        }
+        for index in graph.nodes.indices where live[index] {
+            let node = graph.nodes[index]
+            switch node.operation {
+            case .input(let name):
+                locations[index] = .input(inputs.count)
+                inputs.append(Program.Input(name: name, shape: node.shape, type: node.type))
+            case .parameter(let name):
+                guard plainUse.contains(index) else { continue }
+                locations[index] = .fixed(try engine.parameters.floats(name, node.shape))
+            case .constant(let values):
+                let buffer = FloatBuffer(count: values.count)
+                buffer.pointer.update(from: values, count: values.count)
+                retained.append(buffer)
+                locations[index] = .fixed(buffer.pointer)
+            case .integerConstant(let values):
+                let buffer = FloatBuffer(count: values.count)
+                UnsafeMutableRawPointer(buffer.pointer).copyMemory(from: values, byteCount: values.count * 4)
+                retained.append(buffer)
+                locations[index] = .fixed(buffer.pointer)
+            default: break
+            }
+        }
+    }
+
+    /// Lets products absorb the activation, then the addition, that alone read their result.
+    private static func fuse(_ graph: Graph, _ outputs: [Tensor], _ live: [Bool]) -> ([Int: Fusion], Set<Int>) {
+        var readers = [[Int]](repeating: [], count: graph.nodes.count)
+        for (index, node) in graph.nodes.enumerated() where live[index] {
+            for input in node.inputs { readers[input.index].append(index) }
+        }
+        let kept = Set(outputs.map(\.index))
+        func onlyReader(_ index: Int) -> Int? {
+            readers[index].count == 1 && !kept.contains(index) ? readers[index][0] : nil
+        }
+        var fusions: [Int: Fusion] = [:]
+        var absorbed = Set<Int>()
+        for (index, node) in graph.nodes.enumerated() where live[index] {
+            switch node.operation {
+            case .linear, .convolution, .transposedConvolution: break
+            default: continue
+            }
+            var end = index
+            var fusion = Fusion(product: index)
+            if let reader = onlyReader(end), case .activation(let kind) = graph.nodes[reader].operation {
+                fusion.activation = kind
+                absorbed.insert(end)
+                end = reader
+            }
+            if let reader = onlyReader(end), case .add = graph.nodes[reader].operation, fusions[reader] == nil {
+                let others = graph.nodes[reader].inputs.filter { $0.index != end }
+                if others.count == 1, graph.shape(others[0]) == graph.nodes[end].shape {
+                    fusion.residual = others[0]
+                    absorbed.insert(end)
+                    end = reader
+                }
+            }
+            fusions[end] = fusion
+        }
+        return (fusions, absorbed)
+    }
+}

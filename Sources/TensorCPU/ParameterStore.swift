@@ -1,0 +1,144 @@
+import CKernels
+import TensorGraph
+
+/// Weights as the kernels want them: packed once per orientation, shared by all programs of an engine.
+final class ParameterStore {
+    /// How a product reads a weight.
+    enum Packing: Hashable {
+        /// `[N, K]` as the right-hand side of `x wᵀ`.
+        case linear
+        /// The same weight for `x w`.
+        case transposedLinear
+        /// `[O, I, kh, kw]`, one matrix per tap.
+        case convolution
+        /// `[I, O, kh, kw]`, one matrix per tap.
+        case transposedConvolution
+    }
+
+    private struct Key: Hashable {
+        var name: String
+        var packing: Packing
+    }
+
+    private let source: any ParameterSource
+    private let pool: ThreadPool
+    private var packed: [Key: FloatBuffer] = [:]
+    private var plain: [String: FloatBuffer] = [:]
+
+    init(source: any ParameterSource, pool: ThreadPool) {
+        self.source = source
+        self.pool = pool
+    }
+
+    /// The weight as float32, row by row.
+    func floats(_ name: String, _ shape: Shape) throws(EngineError) -> UnsafeMutablePointer<Float> {
+        if let known = plain[name] { return known.pointer }
+        let buffer = try convert(name, shape)
+        plain[name] = buffer
+        return buffer.pointer
+    }
+
+    /// The weight packed for a product.
+    func packed(_ name: String, _ shape: Shape, _ packing: Packing) throws(EngineError) -> UnsafeMutablePointer<Float> {
+        let key = Key(name: name, packing: packing)
+        if let known = packed[key] { return known.pointer }
+        let view = try check(name, shape)
+        let buffer = FloatBuffer(count: Self.packedCount(shape, packing))
+        if view.format == .float32, let base = view.bytes.baseAddress, Int(bitPattern: base) % 4 == 0 {
+            let floats = base.assumingMemoryBound(to: Float.self)
+            try checkFinite(floats, shape.count, name)
+            Self.pack(floats, shape, packing, into: buffer.pointer, pool)
+        } else {
+            let converted = try convert(name, shape)
+            Self.pack(converted.pointer, shape, packing, into: buffer.pointer, pool)
+        }
+        packed[key] = buffer
+        return buffer.pointer
+    }
+
+    /// Lets the operating system drop the file's pages, once a program is complete.
+    func releasePages() {
+        source.releasePages()
+    }
+
+    private func check(_ name: String, _ shape: Shape) throws(EngineError) -> ParameterView {
+        guard let view = source.parameter(named: name) else { throw .missingParameter(name) }
+        guard view.shape == shape else { throw .misshapenParameter(name, expected: shape, actual: view.shape) }
+        return view
+    }
+
+    private func convert(_ name: String, _ shape: Shape) throws(EngineError) -> FloatBuffer {
+        let view = try check(name, shape)
+        let buffer = FloatBuffer(count: shape.count)
+        let target = buffer.pointer
+        switch view.format {
+        case .float32:
+            UnsafeMutableRawPointer(target).copyMemory(
+                from: view.bytes.baseAddress ?? UnsafeRawPointer(target), byteCount: shape.count * 4)
+        case .float16:
+            for index in 0..<shape.count {
+                let bits = view.bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)
+                target[index] = Float(Float16(bitPattern: UInt16(littleEndian: bits)))
+            }
+        case .bfloat16:
+            for index in 0..<shape.count {
+                let bits = view.bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)
+                target[index] = Float(bitPattern: UInt32(UInt16(littleEndian: bits)) << 16)
+            }
+        }
+        try checkFinite(target, shape.count, name)
+        return buffer
+    }
+
+    private func checkFinite(_ floats: UnsafePointer<Float>, _ count: Int, _ name: String) throws(EngineError) {
+        if rk_has_nonfinite(floats, Int64(count)) != 0 { throw .nonFiniteParameter(name) }
+    }
+
+    // MARK: Packing
+
+    /// Depth (K), width (N) and number of matrices of a packed weight.
+    static func matrix(_ shape: Shape, _ packing: Packing) -> (depth: Int, width: Int, taps: Int) {
+        let rest = shape.count / shape[0]
+        return switch packing {
+        case .linear: (rest, shape[0], 1)
+        case .transposedLinear: (shape[0], rest, 1)
+        case .convolution: (shape[1], shape[0], shape[2] * shape[3])
+        case .transposedConvolution: (shape[0], shape[1], shape[2] * shape[3])
+        }
+    }
+
+    static func packedCount(_ shape: Shape, _ packing: Packing) -> Int {
+        let (depth, width, taps) = matrix(shape, packing)
+        return taps * Int(rk_packed_count(Int64(depth), Int64(width)))
+    }
+
+    static func pack(
+        _ weight: UnsafePointer<Float>, _ shape: Shape, _ packing: Packing, into target: UnsafeMutablePointer<Float>,
+        _ pool: ThreadPool
+    ) {
+        let (depth, width, taps) = matrix(shape, packing)
+        let rest = shape.count / shape[0]
+        let (depthStride, widthStride) =
+            switch packing {
+            case .linear: (1, rest)
+            case .transposedLinear: (rest, 1)
+            case .convolution: (taps, rest)
+            case .transposedConvolution: (rest, taps)
+            }
+        let panels = panelCount(width)
+        let perTap = Int(rk_packed_count(Int64(depth), Int64(width)))
+        let group = 4
+        let groups = (panels + group - 1) / group
+        pool.parallel(taps * groups) { piece, _ in
+            let (tap, first) = (piece / groups, piece % groups * group)
+            rk_pack(
+                weight + tap, Int64(depthStride), Int64(widthStride), Int64(depth), Int64(width),
+                target + tap * perTap, Int64(first), Int64(min(first + group, panels)))
+        }
+    }
+
+    static func panelCount(_ width: Int) -> Int {
+        let panel = Int(rk_panel_width())
+        return (width + panel - 1) / panel
+    }
+}

@@ -1,0 +1,122 @@
+import Glibc
+import Synchronization
+
+/// A fixed set of threads that share numbered pieces of one task at a time.
+///
+/// Which thread takes which piece changes from run to run; pieces write apart from each other, so results do not.
+// Unchecked: `body` and `count` are written only while no worker runs, which the generation counter orders.
+final class ThreadPool: @unchecked Sendable {
+    typealias Body = (_ piece: Int, _ worker: Int) -> Void
+
+    let threads: Int
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let generation = Atomic<Int>(0)
+    private let next = Atomic<Int>(0)
+    private let active = Atomic<Int>(0)
+    private let stopping = Atomic<Bool>(false)
+    private var body: Body = { _, _ in }
+    private var count = 0
+    private var handles: [pthread_t] = []
+
+    init(threads: Int) {
+        self.threads = max(threads, 1)
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+        for worker in 1..<max(self.threads, 1) {
+            let start = Unmanaged.passRetained(WorkerStart(pool: self, worker: worker))
+            var handle = pthread_t()
+            let code = pthread_create(
+                &handle, nil,
+                { argument in
+                    guard let argument else { return nil }
+                    let start = Unmanaged<WorkerStart>.fromOpaque(argument).takeRetainedValue()
+                    start.pool.work(start.worker)
+                    return nil
+                }, start.toOpaque())
+            precondition(code == 0, "pthread_create failed with \(code)")
+            handles.append(handle)
+        }
+    }
+
+    /// Ends the workers. Call once, when no task runs; the pool lives until then because its threads hold it.
+    func stop() {
+        stopping.store(true, ordering: .releasing)
+        wake()
+        for handle in handles { pthread_join(handle, nil) }
+        handles = []
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    /// Runs `body` for every piece in 0..<count and returns when all are done.
+    func parallel(_ count: Int, _ body: Body) {
+        if threads == 1 || count <= 1 {
+            for piece in 0..<count { body(piece, 0) }
+            return
+        }
+        withoutActuallyEscaping(body) { escaping in
+            self.body = escaping
+            self.count = count
+            next.store(0, ordering: .relaxed)
+            active.store(threads - 1, ordering: .relaxed)
+            wake()
+            take(0)
+            var spins = 0
+            while active.load(ordering: .acquiring) != 0 {
+                spins += 1
+                // The last pieces are short; yield rather than burn a core someone else may need.
+                if spins > 2000 { sched_yield() }
+            }
+            self.body = { _, _ in }
+        }
+    }
+
+    private func wake() {
+        pthread_mutex_lock(mutex)
+        generation.add(1, ordering: .acquiringAndReleasing)
+        pthread_cond_broadcast(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    private func take(_ worker: Int) {
+        while true {
+            let piece = next.add(1, ordering: .relaxed).oldValue
+            if piece >= count { return }
+            body(piece, worker)
+        }
+    }
+
+    private func work(_ worker: Int) {
+        var seen = 0
+        while true {
+            // Tasks follow each other within microseconds during a pass: look a little before sleeping.
+            var spins = 0
+            while generation.load(ordering: .acquiring) == seen, spins < 4000 { spins += 1 }
+            if spins == 4000 {
+                pthread_mutex_lock(mutex)
+                while generation.load(ordering: .acquiring) == seen { pthread_cond_wait(condition, mutex) }
+                pthread_mutex_unlock(mutex)
+            }
+            seen = generation.load(ordering: .acquiring)
+            if stopping.load(ordering: .acquiring) { return }
+            take(worker)
+            active.subtract(1, ordering: .acquiringAndReleasing)
+        }
+    }
+}
+
+private final class WorkerStart {
+    let pool: ThreadPool
+    let worker: Int
+
+    init(pool: ThreadPool, worker: Int) {
+        self.pool = pool
+        self.worker = worker
+    }
+}
