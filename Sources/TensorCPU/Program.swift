@@ -1,4 +1,4 @@
-public import TensorGraph
+import TensorGraph
 
 /// A graph made ready to run: steps in order, memory planned, weights packed.
 ///

@@ -1,6 +1,10 @@
 /// A value in a graph.
 public struct Tensor: Hashable, Sendable {
     public let index: Int
+
+    package init(index: Int) {
+        self.index = index
+    }
 }
 
 /// One operator applied to earlier values.

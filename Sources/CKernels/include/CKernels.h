@@ -1,3 +1,75 @@
-#ifndef CKERNELS_H
-#define CKERNELS_H
+#ifndef RAHF_CKERNELS_H
+#define RAHF_CKERNELS_H
+
+#include <stdint.h>
+
+/// Kernels of the CPU engine. Sizes are elements, strides are elements, all values are float32.
+///
+/// One source, compiled once per instruction set and chosen at run time. Every element's bits depend only on its own
+/// row, its own column and the depth: never on how many rows or columns share a call.
+
+typedef enum { RK_NONE = 0, RK_RELU = 1, RK_GELU_ERF = 2, RK_GELU_TANH = 3, RK_SIGMOID = 4 } rk_activation;
+
+/// What the last pass over a tile also does: c = activation(product + bias) + residual.
+typedef struct {
+    const float *bias;
+    const float *residual;
+    int64_t residual_stride;
+    int32_t activation;
+} rk_epilogue;
+
+/// "avx512", "avx2" or "portable": the best the processor has, or what RAHF_ISA names if the processor has it.
+const char *rk_instruction_set(void);
+/// Switches every kernel to that set; 0 when the processor does not have it. For tests: packed weights do not carry over.
+int rk_force_instruction_set(const char *name);
+/// Columns of one packed panel.
+int64_t rk_panel_width(void);
+/// Floats that a packed k x n matrix takes.
+int64_t rk_packed_count(int64_t k, int64_t n);
+/// Packs panels [p0, p1) of the matrix whose element (i, j) is b[i * k_stride + j * n_stride].
+void rk_pack(const float *b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, float *packed, int64_t p0,
+             int64_t p1);
+
+/// Rows [m0, m1), panels [p0, p1) of c = epilogue(a * packed).
+void rk_gemm(const float *a, int64_t lda, const float *packed, int64_t k, int64_t n, float *c, int64_t ldc, int64_t m0,
+             int64_t m1, int64_t p0, int64_t p1, const rk_epilogue *epilogue);
+
+/// The product behind convolutions. Row m of tap t is the k floats at base + row_offsets[t * row_count + m], or zeros
+/// when that offset is -1; tap t multiplies the packed matrix tap_index[t]. Row m of the result lies at
+/// c + c_offsets[m], its residual at residual + c_offsets[m].
+void rk_gemm_indirect(const float *base, const int64_t *row_offsets, int64_t row_count, const float *zeros,
+                      int64_t taps, const int32_t *tap_index, const float *packed, int64_t k, int64_t n, float *c,
+                      const int64_t *c_offsets, int64_t m0, int64_t m1, int64_t p0, int64_t p1,
+                      const rk_epilogue *epilogue);
+
+/// Scratch floats for `rk_attention` over that many keys.
+int64_t rk_attention_scratch(int64_t keys);
+/// One head, query rows [q0, q1): out = softmax(scale * q kT + bias) v. `k_packed` packs kT (d x keys), `v_packed`
+/// packs v (keys x d). `bias` may be null.
+void rk_attention(const float *q, int64_t q_stride, const float *k_packed, const float *v_packed, int64_t keys,
+                  int64_t d, float scale, const float *bias, int64_t bias_stride, float *out, int64_t out_stride,
+                  int64_t q0, int64_t q1, float *scratch);
+
+/// Row-wise softmax; x and y may be the same.
+void rk_softmax_rows(const float *x, float *y, int64_t rows, int64_t n, int64_t stride);
+/// dx = scale * p * (dp - sum(p * dp)); dp and dx may be the same.
+void rk_softmax_grad_rows(const float *p, const float *dp, float *dx, int64_t rows, int64_t n, int64_t stride,
+                          float scale);
+/// gamma and beta may be null.
+void rk_layer_norm(const float *x, float *y, int64_t rows, int64_t n, const float *gamma, const float *beta, float eps);
+void rk_rms_norm(const float *x, float *y, int64_t rows, int64_t n, const float *gamma, float eps);
+void rk_layer_norm_grad(const float *x, const float *dy, float *dx, int64_t rows, int64_t n, const float *gamma,
+                        float eps);
+void rk_rms_norm_grad(const float *x, const float *dy, float *dx, int64_t rows, int64_t n, const float *gamma,
+                      float eps);
+void rk_activate(const float *x, float *y, int64_t n, int32_t activation);
+/// dx = dy * f'(x), x before the activation.
+void rk_activate_grad(const float *x, const float *dy, float *dx, int64_t n, int32_t activation);
+void rk_add(const float *a, const float *b, float *y, int64_t n);
+void rk_mul(const float *a, const float *b, float *y, int64_t n);
+/// y = s * a + t
+void rk_scale(const float *a, float s, float t, float *y, int64_t n);
+/// 1 when a value is NaN or infinite.
+int rk_has_nonfinite(const float *x, int64_t n);
+
 #endif

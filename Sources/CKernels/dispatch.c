@@ -1,0 +1,146 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel_table.h"
+
+static const rk_table *chosen;
+
+static const rk_table *find(const char *name) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (avx512 && (!name || !strcmp(name, "avx512"))) return &rk_avx512_table;
+    if (avx2 && (!name || !strcmp(name, "avx2"))) return &rk_avx2_table;
+#endif
+    if (!name || !strcmp(name, "portable")) return &rk_portable_table;
+    return 0;
+}
+
+// Chosen before main, so that threads only ever read it.
+__attribute__((constructor)) static void choose(void) {
+    const char *wanted = getenv("RAHF_ISA");
+    chosen = wanted ? find(wanted) : 0;
+    if (!chosen) chosen = find(0);
+}
+
+const char *rk_instruction_set(void) { return chosen->name; }
+
+int rk_force_instruction_set(const char *name) {
+    const rk_table *found = find(name);
+    if (found) chosen = found;
+    return found != 0;
+}
+
+int64_t rk_panel_width(void) { return chosen->panel_width; }
+
+int64_t rk_packed_count(int64_t k, int64_t n) {
+    int64_t width = chosen->panel_width;
+    return (n + width - 1) / width * width * k;
+}
+
+void rk_pack(const float *b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, float *packed, int64_t p0,
+             int64_t p1) {
+    int64_t width = chosen->panel_width;
+    for (int64_t p = p0; p < p1; p++) {
+        int64_t columns = n - p * width < width ? n - p * width : width;
+        float *panel = packed + p * width * k;
+        const float *source = b + p * width * n_stride;
+        if (n_stride == 1) {
+            for (int64_t i = 0; i < k; i++, panel += width) {
+                memcpy(panel, source + i * k_stride, (size_t)columns * 4);
+                memset(panel + columns, 0, (size_t)(width - columns) * 4);
+            }
+            continue;
+        }
+        // Blocks of 16 rows: each column's cache line is read once.
+        for (int64_t i0 = 0; i0 < k; i0 += 16) {
+            int64_t i1 = i0 + 16 < k ? i0 + 16 : k;
+            for (int64_t j = 0; j < width; j++)
+                for (int64_t i = i0; i < i1; i++)
+                    panel[i * width + j] = j < columns ? source[i * k_stride + j * n_stride] : 0.0f;
+        }
+    }
+}
+
+void rk_gemm(const float *a, int64_t lda, const float *packed, int64_t k, int64_t n, float *c, int64_t ldc, int64_t m0,
+             int64_t m1, int64_t p0, int64_t p1, const rk_epilogue *epilogue) {
+    chosen->gemm(a, lda, packed, k, n, c, ldc, m0, m1, p0, p1, epilogue);
+}
+
+void rk_gemm_indirect(const float *base, const int64_t *row_offsets, int64_t row_count, const float *zeros,
+                      int64_t taps, const int32_t *tap_index, const float *packed, int64_t k, int64_t n, float *c,
+                      const int64_t *c_offsets, int64_t m0, int64_t m1, int64_t p0, int64_t p1,
+                      const rk_epilogue *epilogue) {
+    chosen->gemm_indirect(base, row_offsets, row_count, zeros, taps, tap_index, packed, k, n, c, c_offsets, m0, m1, p0,
+                          p1, epilogue);
+}
+
+// Query rows that share a pass over the keys: their scores stay in the second-level cache.
+enum { attention_rows_per_block = 24 };
+
+int64_t rk_attention_scratch(int64_t keys) { return attention_rows_per_block * keys; }
+
+void rk_attention(const float *q, int64_t q_stride, const float *k_packed, const float *v_packed, int64_t keys,
+                  int64_t d, float scale, const float *bias, int64_t bias_stride, float *out, int64_t out_stride,
+                  int64_t q0, int64_t q1, float *scratch) {
+    const rk_epilogue none = {0};
+    int64_t width = chosen->panel_width;
+    for (int64_t row = q0; row < q1; row += attention_rows_per_block) {
+        int64_t rows = q1 - row < attention_rows_per_block ? q1 - row : attention_rows_per_block;
+        chosen->gemm(q + row * q_stride, q_stride, k_packed, d, keys, scratch, keys, 0, rows, 0,
+                     (keys + width - 1) / width, &none);
+        chosen->attention_rows(scratch, rows, keys, scale, bias ? bias + row * bias_stride : 0, bias_stride);
+        chosen->gemm(scratch, keys, v_packed, keys, d, out + row * out_stride, out_stride, 0, rows, 0,
+                     (d + width - 1) / width, &none);
+    }
+}
+
+void rk_softmax_rows(const float *x, float *y, int64_t rows, int64_t n, int64_t stride) {
+    chosen->softmax_rows(x, y, rows, n, stride);
+}
+void rk_softmax_grad_rows(const float *p, const float *dp, float *dx, int64_t rows, int64_t n, int64_t stride,
+                          float scale) {
+    chosen->softmax_grad_rows(p, dp, dx, rows, n, stride, scale);
+}
+void rk_layer_norm(const float *x, float *y, int64_t rows, int64_t n, const float *gamma, const float *beta,
+                   float eps) {
+    chosen->layer_norm(x, y, rows, n, gamma, beta, eps);
+}
+void rk_rms_norm(const float *x, float *y, int64_t rows, int64_t n, const float *gamma, float eps) {
+    chosen->rms_norm(x, y, rows, n, gamma, eps);
+}
+void rk_layer_norm_grad(const float *x, const float *dy, float *dx, int64_t rows, int64_t n, const float *gamma,
+                        float eps) {
+    chosen->layer_norm_grad(x, dy, dx, rows, n, gamma, eps);
+}
+void rk_rms_norm_grad(const float *x, const float *dy, float *dx, int64_t rows, int64_t n, const float *gamma,
+                      float eps) {
+    chosen->rms_norm_grad(x, dy, dx, rows, n, gamma, eps);
+}
+void rk_activate(const float *x, float *y, int64_t n, int32_t activation) { chosen->activate(x, y, n, activation); }
+void rk_activate_grad(const float *x, const float *dy, float *dx, int64_t n, int32_t activation) {
+    chosen->activate_grad(x, dy, dx, n, activation);
+}
+// Memory-bound: the compiler's baseline vectors are as fast as any.
+void rk_add(const float *a, const float *b, float *y, int64_t n) {
+    for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i];
+}
+void rk_mul(const float *a, const float *b, float *y, int64_t n) {
+    for (int64_t i = 0; i < n; i++) y[i] = a[i] * b[i];
+}
+void rk_scale(const float *a, float s, float t, float *y, int64_t n) {
+    for (int64_t i = 0; i < n; i++) y[i] = a[i] * s + t;
+}
+
+int rk_has_nonfinite(const float *x, int64_t n) {
+    uint32_t found = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, 4);
+        found |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    return (int)found;
+}

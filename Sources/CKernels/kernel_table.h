@@ -1,0 +1,32 @@
+#ifndef RAHF_KERNEL_TABLE_H
+#define RAHF_KERNEL_TABLE_H
+
+#include "CKernels.h"
+
+/// The kernels of one instruction set.
+typedef struct {
+    const char *name;
+    int64_t panel_width;
+    void (*gemm)(const float *, int64_t, const float *, int64_t, int64_t, float *, int64_t, int64_t, int64_t, int64_t,
+                 int64_t, const rk_epilogue *);
+    void (*gemm_indirect)(const float *, const int64_t *, int64_t, const float *, int64_t, const int32_t *,
+                          const float *, int64_t, int64_t, float *, const int64_t *, int64_t, int64_t, int64_t, int64_t,
+                          const rk_epilogue *);
+    void (*softmax_rows)(const float *, float *, int64_t, int64_t, int64_t);
+    void (*softmax_grad_rows)(const float *, const float *, float *, int64_t, int64_t, int64_t, float);
+    void (*attention_rows)(float *, int64_t, int64_t, float, const float *, int64_t);
+    void (*layer_norm)(const float *, float *, int64_t, int64_t, const float *, const float *, float);
+    void (*rms_norm)(const float *, float *, int64_t, int64_t, const float *, float);
+    void (*layer_norm_grad)(const float *, const float *, float *, int64_t, int64_t, const float *, float);
+    void (*rms_norm_grad)(const float *, const float *, float *, int64_t, int64_t, const float *, float);
+    void (*activate)(const float *, float *, int64_t, int32_t);
+    void (*activate_grad)(const float *, const float *, float *, int64_t, int32_t);
+} rk_table;
+
+extern const rk_table rk_portable_table;
+#if defined(__x86_64__)
+extern const rk_table rk_avx2_table;
+extern const rk_table rk_avx512_table;
+#endif
+
+#endif

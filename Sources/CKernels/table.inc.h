@@ -1,0 +1,15 @@
+const rk_table RK_TABLE = {
+    .name = RK_NAME,
+    .panel_width = NR,
+    .gemm = gemm,
+    .gemm_indirect = gemm_indirect,
+    .softmax_rows = softmax_rows,
+    .softmax_grad_rows = softmax_grad_rows,
+    .attention_rows = attention_rows,
+    .layer_norm = layer_norm,
+    .rms_norm = rms_norm,
+    .layer_norm_grad = layer_norm_grad,
+    .rms_norm_grad = rms_norm_grad,
+    .activate = activate,
+    .activate_grad = activate_grad,
+};

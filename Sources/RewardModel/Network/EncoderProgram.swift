@@ -1,0 +1,162 @@
+import TensorCPU
+import TensorGraph
+
+/// What a compiled encoder pass computes; programs are kept by this key.
+struct EncoderKey: Hashable {
+    var batch: Int
+    /// Text positions, padding included.
+    var textLength: Int
+    var scores: Set<ScoreKind>
+    var heatmaps: Set<HeatmapKind>
+    var words: Bool
+    /// True for the pixel gradient's program: heads and their gradients in one graph.
+    var gradient = false
+}
+
+/// The image encoder, the T5 encoder and the score heads as one program, and where its results lie.
+///
+/// Encoder rows are task-major: row `task * batch + item`.
+struct EncoderProgram {
+    let key: EncoderKey
+    let program: Program
+    let tasks: [NetworkTask]
+    let pixels: InputMemory
+    let ids: InputMemory
+    let counts: InputMemory
+    let scoreKinds: [ScoreKind]
+    let heatmapKinds: [HeatmapKind]
+    /// Output indices.
+    private(set) var scores: [Int] = []
+    private(set) var maps: [Int] = []
+    private(set) var caches: [Int] = []
+    /// Gradient programs only: seeds in, heatmaps and the pixels' gradient out.
+    private(set) var scoreSeeds: [InputMemory] = []
+    private(set) var heatmapSeeds: [InputMemory] = []
+    private(set) var heatmaps: [Int] = []
+    private(set) var pixelGradient = 0
+
+    init(_ key: EncoderKey, config: ModelConfig, engine: CPUEngine) throws(EngineError) {
+        self.key = key
+        scoreKinds = ScoreKind.allCases.filter(key.scores.contains)
+        heatmapKinds = HeatmapKind.allCases.filter(key.heatmaps.contains)
+        switch config.variant {
+        case .multiHead: tasks = [.shared]
+        case .augmentedPrompt:
+            tasks = scoreKinds.map { .score($0) } + heatmapKinds.map { .heatmap($0) } + (key.words ? [.words] : [])
+        }
+        let tasks = tasks
+        var network = NetworkBuilder(config)
+        let (batch, size, length) = (key.batch, config.image.size, key.textLength)
+        let rows = batch * tasks.count
+        let pixelInput = network.graph.input("pixels", [batch, size, size, 3])
+        let idInput = network.graph.input("ids", [rows, length], .int32)
+        let countInput = network.graph.input("counts", [rows], .int32)
+        var visual = network.imageTokens(pixelInput)
+        if tasks.count > 1 {
+            // The image is encoded once; its tokens join every task's text.
+            let shape = network.graph.shape(visual)
+            let repeated = network.graph.broadcast(visual, leading: [tasks.count])
+            visual = network.graph.reshape(repeated, [rows, shape[1], shape[2]])
+        }
+        let states = network.encode(visual, idInput, tokenCounts: countInput)
+        let maps = network.featureMap(states)
+        func rowsOf(_ x: Tensor, _ task: NetworkTask) -> Tensor {
+            guard tasks.count > 1, let index = tasks.firstIndex(of: task) else { return x }
+            return network.graph.slice(x, axis: 0, index * batch..<(index + 1) * batch)
+        }
+
+        var outputs: [Tensor] = []
+        var scoreTensors: [Tensor] = []
+        for kind in scoreKinds { scoreTensors.append(network.scoreHead(rowsOf(maps, .score(kind)), kind)) }
+        scores = Array(outputs.count..<outputs.count + scoreTensors.count)
+        outputs += scoreTensors
+
+        var seedInputs: [(String, Int)] = []
+        if key.gradient {
+            var seeded: [(output: Tensor, seed: Tensor)] = []
+            var heatmapTensors: [Tensor] = []
+            for (kind, score) in zip(scoreKinds, scoreTensors) {
+                seeded.append((score, network.graph.input("seed.\(kind.rawValue)", [batch, 1])))
+                seedInputs.append(("seed.\(kind.rawValue)", batch))
+            }
+            for kind in heatmapKinds {
+                let heatmap = network.heatmapHead(rowsOf(maps, .heatmap(kind)), kind)
+                heatmapTensors.append(heatmap)
+                let shape = network.graph.shape(heatmap)
+                seeded.append((heatmap, network.graph.input("seed.\(kind.rawValue)", shape)))
+                seedInputs.append(("seed.\(kind.rawValue)", shape.count))
+            }
+            heatmaps = Array(outputs.count..<outputs.count + heatmapTensors.count)
+            outputs += heatmapTensors
+            pixelGradient = outputs.count
+            outputs += network.graph.gradients(of: seeded, withRespectTo: [pixelInput])
+        } else {
+            for kind in heatmapKinds where config.variant == .augmentedPrompt || outputs.count == scores.count {
+                self.maps.append(outputs.count)
+                // A copy of its own, so that the map outlives the arena.
+                outputs.append(network.graph.affine(rowsOf(maps, .heatmap(kind)), factor: 1))
+            }
+            if key.words {
+                let text = network.textStates(rowsOf(states, .words))
+                let tensors = network.crossAttentionCaches(text)
+                caches = Array(outputs.count..<outputs.count + tensors.count)
+                outputs += tensors
+            }
+        }
+        program = try engine.compile(network.graph, outputs: outputs)
+        pixels = InputMemory(program, "pixels", count: batch * size * size * 3)
+        ids = InputMemory(program, "ids", count: rows * length)
+        counts = InputMemory(program, "counts", count: rows)
+        let seedMemory = seedInputs.map { InputMemory(program, $0.0, count: $0.1) }
+        scoreSeeds = Array(seedMemory.prefix(scoreKinds.count))
+        heatmapSeeds = Array(seedMemory.dropFirst(scoreKinds.count))
+    }
+
+    /// Writes the items' pixels and tokens. There must be `key.batch` of them.
+    func load(_ items: [PreparedItem], padding: Int32, visualTokens: Int) {
+        for (index, item) in items.enumerated() { pixels.write(item.pixels, at: index * item.pixels.count) }
+        for (row, task) in tasks.enumerated() {
+            for (index, item) in items.enumerated() {
+                let known = item.ids(for: task)
+                let padded = known + [Int32](repeating: padding, count: key.textLength - known.count)
+                ids.write(padded, at: (row * key.batch + index) * key.textLength)
+                counts.write([Int32(visualTokens + known.count)], at: row * key.batch + index)
+            }
+        }
+    }
+
+    /// Output index of a heatmap's feature map.
+    func map(for kind: HeatmapKind) -> Int {
+        maps.count == 1 ? maps[0] : maps[heatmapKinds.firstIndex(of: kind) ?? 0]
+    }
+}
+
+/// Memory bound to one input of a program, written by the host before a run.
+final class InputMemory {
+    private let memory: UnsafeMutableRawPointer
+    private let count: Int
+
+    init(_ program: Program, _ name: String, count: Int) {
+        self.count = count
+        memory = .allocate(byteCount: count * 4, alignment: 64)
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: count * 4)
+        program.bind(name, to: memory)
+    }
+
+    deinit {
+        memory.deallocate()
+    }
+
+    func write<Element: BitwiseCopyable>(_ values: [Element], at offset: Int = 0) {
+        precondition(MemoryLayout<Element>.stride == 4 && offset + values.count <= count, "input overrun")
+        values.withUnsafeBytes { source in
+            if let base = source.baseAddress {
+                (memory + offset * 4).copyMemory(from: base, byteCount: source.count)
+            }
+        }
+    }
+
+    func clear() {
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: count * 4)
+    }
+}

@@ -1,0 +1,4 @@
+import Glibc
+
+/// The natural logarithm in single precision.
+func logarithm(_ x: Float) -> Float { Glibc.logf(x) }

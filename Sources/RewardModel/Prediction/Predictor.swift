@@ -1,0 +1,132 @@
+public import RewardImage
+import Glibc
+import Synchronization
+import TensorCPU
+import TensorGraph
+
+/// A loaded model that answers items. Safe to call from any thread; calls take turns.
+///
+/// A result has the same bits alone or in any batch, in any order and at any thread count.
+public final class Predictor: Scorer {
+    public struct Options: Sendable {
+        /// Threads that share the work. The default is the machine's processors.
+        public var threads: Int
+        /// Most items of one pass. The default is 8; more costs memory and gains little.
+        public var maxBatch: Int
+
+        public init(threads: Int = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), maxBatch: Int = 8) {
+            self.threads = max(threads, 1)
+            self.maxBatch = max(maxBatch, 1)
+        }
+    }
+
+    public let info: ModelInfo
+    private let options: Options
+    private let config: ModelConfig
+    private let tokenizer: Tokenizer
+    private let core: Mutex<PredictorCore>
+
+    /// Opens a model folder. Weights are mapped, and packed when an output first needs them.
+    ///
+    /// - Throws: `Failure` with `invalidModel` or `fileError`, naming the file or tensor at fault.
+    public static func load(folder path: String, options: Options = Options()) throws(Failure) -> Predictor {
+        do throws(WeightsError) {
+            let folder = try ModelFolder(path: path)
+            do throws(TokenizerError) {
+                return Predictor(folder, try Tokenizer(modelPath: folder.vocabularyPath), options)
+            } catch { throw Failure(error) }
+        } catch let error as WeightsError { throw Failure(error) } catch let error as Failure { throw error }
+    }
+
+    private init(_ folder: ModelFolder, _ tokenizer: Tokenizer, _ options: Options) {
+        let config = folder.config
+        self.config = config
+        self.tokenizer = tokenizer
+        self.options = options
+        info = ModelInfo(
+            name: config.name, digest: folder.digest, config: config,
+            parameterCount: folder.weights.tensors.values.map { $0.shape.reduce(1, *) }.reduce(0, +),
+            heatmapSize: config.heatmapSize)
+        core = Mutex(
+            PredictorCore(
+                config: config, tokenizer: tokenizer,
+                engine: CPUEngine(source: folder.weights, threads: options.threads)))
+    }
+
+    public func predict(_ items: [PredictionItem]) -> [Result<Prediction, Failure>] {
+        var results = [Result<Prediction, Failure>](
+            repeating: .failure(Failure(.internalError, "not computed")), count: items.count)
+        // Items that want the same outputs and are about as long share passes.
+        var groups: [Group: [(index: Int, item: PreparedItem)]] = [:]
+        for (index, item) in items.enumerated() {
+            do throws(Failure) {
+                let prepared = try PreparedItem(item, config: config, tokenizer: tokenizer)
+                let group = Group(outputs: item.outputs, length: (prepared.ids.count + 15) / 16)
+                groups[group, default: []].append((index, prepared))
+            } catch { results[index] = .failure(error) }
+        }
+        for (group, members) in groups {
+            for start in stride(from: 0, to: members.count, by: options.maxBatch) {
+                let chunk = Array(members[start..<min(start + options.maxBatch, members.count)])
+                for (member, result) in zip(chunk, predict(chunk.map(\.item), group.outputs)) {
+                    results[member.index] = result
+                }
+            }
+        }
+        return results
+    }
+
+    private struct Group: Hashable {
+        var outputs: Outputs
+        var length: Int
+    }
+
+    private func predict(_ items: [PreparedItem], _ outputs: Outputs) -> [Result<Prediction, Failure>] {
+        core.withLock { core in
+            do throws(Failure) {
+                var predictions =
+                    outputs.isEmpty
+                    ? items.map { Prediction(notes: $0.notes) } : try core.predict(items, outputs)
+                var results: [Result<Prediction, Failure>] = []
+                for (index, item) in items.enumerated() {
+                    do throws(Failure) {
+                        if let objective = item.item.objective {
+                            predictions[index].gradient = try core.gradient(item, objective)
+                        }
+                        results.append(.success(predictions[index]))
+                    } catch { results.append(.failure(error)) }
+                }
+                return results
+            } catch {
+                // One item's overflow must not cost its batch mates their answers.
+                if items.count == 1 { return [.failure(error)] }
+                return items.map { item in
+                    do throws(Failure) { return .success(try core.predict([item], outputs)[0]) } catch {
+                        return .failure(error)
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension ModelConfig {
+    /// Side of the heatmaps in pixels: the patch grid, doubled by each deconvolution.
+    public var heatmapSize: Int {
+        (image.size / vit.patchSize) << heatmapHead.deconvolutions.count
+    }
+}
+
+extension SafetensorsFile: ParameterSource {
+    public func parameter(named name: String) -> ParameterView? {
+        guard let entry = tensors[name], let bytes = bytes(of: name) else { return nil }
+        let format: ParameterView.Format
+        switch entry.dtype {
+        case .float32: format = .float32
+        case .float16: format = .float16
+        case .bfloat16: format = .bfloat16
+        case .other: return nil
+        }
+        return ParameterView(format: format, shape: Shape(entry.shape), bytes: bytes)
+    }
+}
