@@ -18,7 +18,8 @@ typedef int32_t vi __attribute__((vector_size(VL * 4), aligned(4)));
 
 static inline vf load(const float *p) { return *(const vf *)p; }
 static inline void store(float *p, vf v) { *(vf *)p = v; }
-static inline vf splat(float x) { return (vf){} + x; }
+// Subtracting zero changes no value, -0 included, so it compiles to a bare broadcast; adding zero would not.
+static inline vf splat(float x) { return x - (vf){}; }
 
 static void apply_epilogue(float *c, int64_t count, const float *bias, const float *residual, int32_t activation);
 
@@ -88,7 +89,7 @@ static void gemm(const float *a, int64_t lda, const float *packed, int64_t k, in
                  int64_t m0, int64_t m1, int64_t p0, int64_t p1, const rk_epilogue *e) {
     for (int64_t mb = m0; mb < m1; mb += MC) {
         int64_t me = mb + MC < m1 ? mb + MC : m1;
-        for (int64_t kb = 0; kb < k; kb += KC) {
+        for (int64_t kb = 0; kb == 0 || kb < k; kb += KC) {
             int64_t depth = k - kb < KC ? k - kb : KC;
             int last = kb + depth == k;
             for (int64_t p = p0; p < p1; p++) {
@@ -123,7 +124,7 @@ static void gemm_indirect(const float *base, const int64_t *row_offsets, int64_t
     for (int64_t mb = m0; mb < m1; mb += MC) {
         int64_t me = mb + MC < m1 ? mb + MC : m1;
         for (int64_t t = 0; t < taps; t++) {
-            for (int64_t kb = 0; kb < k; kb += KC) {
+            for (int64_t kb = 0; kb == 0 || kb < k; kb += KC) {
                 int64_t depth = k - kb < KC ? k - kb : KC;
                 int first = t == 0 && kb == 0, last = t == taps - 1 && kb + depth == k;
                 for (int64_t p = p0; p < p1; p++) {

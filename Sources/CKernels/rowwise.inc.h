@@ -173,39 +173,55 @@ static inline float row_square_from(const float *x, float mean, int64_t n) {
     return sum_lanes(total);
 }
 
-static inline void softmax_row(const float *x, float *y, int64_t n) {
-    float top = x[0];
-    for (int64_t j = 1; j < n; j++) top = x[j] > top ? x[j] : top;
-    vf total = splat(0);
+static inline float max_lanes(vf v) {
+    float top = v[0];
+    for (int i = 1; i < VL; i++) top = v[i] > top ? v[i] : top;
+    return top;
+}
+
+// softmax(scale * x + bias) of one row, `bias` may be null. A NaN anywhere makes the whole row NaN.
+static inline void softmax_row(const float *x, float *y, int64_t n, float scale, const float *bias) {
+    vf highest = splat(-INFINITY);
     FOR_VECTORS(
         n,
         {
-            vf e = exp_vf(load(x + i) - top);
-            total += e;
-            store(y + i, e);
+            vf v = load(x + i) * scale;
+            if (bias) v += load(bias + i);
+            highest = max_vf(v, highest);
+            store(y + i, v);
         },
         {
-            vf e = exp_vf(load_part(x + i, rest) - top);
-            for (int64_t j = rest; j < VL; j++) e[j] = 0;
-            total += e;
-            store_part(y + i, e, rest);
+            vf v = load_part(x + i, rest) * scale;
+            if (bias) v += load_part(bias + i, rest);
+            store_part(y + i, v, rest);
+            for (int64_t j = rest; j < VL; j++) v[j] = -INFINITY;
+            highest = max_vf(v, highest);
         })
+    float top = max_lanes(highest);
+    vf total = splat(0);
+    for (i = 0; i + VL <= n; i += VL) {
+        vf e = exp_vf(load(y + i) - top);
+        total += e;
+        store(y + i, e);
+    }
+    if (rest > 0) {
+        vf e = exp_vf(load_part(y + i, rest) - top);
+        for (int64_t j = rest; j < VL; j++) e[j] = 0;
+        total += e;
+        store_part(y + i, e, rest);
+    }
     float inverse = 1.0f / sum_lanes(total);
     for (int64_t j = 0; j < n; j++) y[j] *= inverse;
 }
 
 static void softmax_rows(const float *x, float *y, int64_t rows, int64_t n, int64_t stride) {
-    for (int64_t r = 0; r < rows; r++) softmax_row(x + r * stride, y + r * stride, n);
+    for (int64_t r = 0; r < rows; r++) softmax_row(x + r * stride, y + r * stride, n, 1, 0);
 }
 
 // Scores to probabilities: x = softmax(scale * x + bias).
 static void attention_rows(float *x, int64_t rows, int64_t n, float scale, const float *bias, int64_t bias_stride) {
-    for (int64_t r = 0; r < rows; r++) {
-        float *row = x + r * n;
-        const float *b = bias ? bias + r * bias_stride : 0;
-        for (int64_t j = 0; j < n; j++) row[j] = row[j] * scale + (b ? b[j] : 0);
-        softmax_row(row, row, n);
-    }
+    for (int64_t r = 0; r < rows; r++)
+        softmax_row(x + r * n, x + r * n, n, scale, bias ? bias + r * bias_stride : 0);
 }
 
 static void softmax_grad_rows(const float *p, const float *dp, float *dx, int64_t rows, int64_t n, int64_t stride,
