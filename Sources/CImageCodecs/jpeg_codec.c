@@ -1,0 +1,87 @@
+#include <stdio.h>
+
+#include <jpeglib.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "CImageCodecs.h"
+
+typedef struct {
+    struct jpeg_error_mgr base;
+    jmp_buf jump;
+    rci_image *image;
+} errors;
+
+static void on_error(j_common_ptr jpeg) {
+    errors *mine = (errors *)jpeg->err;
+    char message[JMSG_LENGTH_MAX];
+    jpeg->err->format_message(jpeg, message);
+    snprintf(mine->image->message, sizeof mine->image->message, "%s", message);
+    longjmp(mine->jump, 1);
+}
+
+// libjpeg fills what is missing with grey and warns: half a picture is no picture, so warnings are errors.
+static void on_message(j_common_ptr jpeg, int level) {
+    if (level < 0) on_error(jpeg);
+}
+
+int32_t rci_decode_jpeg(const uint8_t *bytes, size_t count, uint32_t max_side, uint64_t max_pixels, rci_image *image) {
+    memset(image, 0, sizeof *image);
+    struct jpeg_decompress_struct jpeg;
+    errors handler;
+    jpeg.err = jpeg_std_error(&handler.base);
+    handler.base.error_exit = on_error;
+    handler.base.emit_message = on_message;
+    handler.image = image;
+    volatile int32_t status = RCI_CORRUPT;
+    uint8_t *volatile line = NULL;
+    jpeg_create_decompress(&jpeg);
+    if (setjmp(handler.jump)) goto failed;
+    jpeg_mem_src(&jpeg, bytes, count);
+    jpeg_read_header(&jpeg, TRUE);
+    image->width = jpeg.image_width;
+    image->height = jpeg.image_height;
+    image->depth = image->file_depth = 8;
+    if (image->width > max_side || image->height > max_side || (uint64_t)image->width * image->height > max_pixels) {
+        status = RCI_TOO_LARGE;
+        goto failed;
+    }
+    image->was_grey = jpeg.num_components == 1;
+    image->was_cmyk = jpeg.num_components == 4;
+    jpeg.out_color_space = image->was_cmyk ? JCS_CMYK : JCS_RGB;
+    jpeg_start_decompress(&jpeg);
+    size_t row = (size_t)image->width * 3;
+    image->samples = malloc(row * image->height);
+    line = malloc((size_t)image->width * 4);
+    if (!image->samples || !line) {
+        status = RCI_NO_MEMORY;
+        goto failed;
+    }
+    while (jpeg.output_scanline < jpeg.output_height) {
+        uint8_t *target = (uint8_t *)image->samples + jpeg.output_scanline * row;
+        JSAMPROW into = image->was_cmyk ? line : target;
+        jpeg_read_scanlines(&jpeg, &into, 1);
+        if (!image->was_cmyk) continue;
+        // Adobe files store inverted ink; the others are turned to match.
+        for (uint32_t x = 0; x < image->width; x++) {
+            int flip = jpeg.saw_Adobe_marker ? 0 : 255;
+            int black = line[x * 4 + 3] ^ flip;
+            for (int i = 0; i < 3; i++) {
+                int product = (line[x * 4 + i] ^ flip) * black + 128;
+                target[x * 3 + i] = (uint8_t)((product + (product >> 8)) >> 8);
+            }
+        }
+    }
+    jpeg_finish_decompress(&jpeg);
+    jpeg_destroy_decompress(&jpeg);
+    free(line);
+    return RCI_OK;
+
+failed:
+    jpeg_destroy_decompress(&jpeg);
+    free(line);
+    free(image->samples);
+    image->samples = NULL;
+    return status;
+}

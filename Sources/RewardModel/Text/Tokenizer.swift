@@ -1,0 +1,67 @@
+import CSentencePiece
+
+/// Why a vocabulary could not be loaded.
+public enum TokenizerError: Error, Sendable, Equatable, CustomStringConvertible {
+    case unreadable(String)
+    case invalidModel(path: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .unreadable(let reason): reason
+        case .invalidModel(let path, let reason): "\(path) is not a SentencePiece model: \(reason)"
+        }
+    }
+}
+
+extension Failure {
+    init(_ error: TokenizerError) {
+        self.init(.invalidModel, error.description)
+    }
+}
+
+/// A SentencePiece vocabulary: text to ids and back. Safe to use from any thread.
+// Unchecked: SentencePiece's encode and decode do not change the model.
+public final class Tokenizer: @unchecked Sendable {
+    private let model: OpaquePointer
+    public let vocabularySize: Int
+
+    /// Loads `spiece.model`.
+    public init(modelPath: String) throws(TokenizerError) {
+        let bytes: [UInt8]
+        do { bytes = try readFile(modelPath) } catch { throw .unreadable(error.description) }
+        var message = [CChar](repeating: 0, count: 512)
+        guard let model = rsp_load(bytes, bytes.count, &message, message.count) else {
+            let text = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            throw .invalidModel(path: modelPath, reason: text)
+        }
+        self.model = model
+        vocabularySize = Int(rsp_vocabulary_size(model))
+    }
+
+    deinit {
+        rsp_free(model)
+    }
+
+    /// Ids of a text, without an end of sequence.
+    public func encode(_ text: String) -> [Int32] {
+        var text = text
+        return text.withUTF8 { utf8 in
+            utf8.withMemoryRebound(to: CChar.self) { characters in
+                var ids: UnsafeMutablePointer<Int32>?
+                let count = rsp_encode(model, characters.baseAddress, characters.count, &ids)
+                defer { rsp_release(ids) }
+                return Array(UnsafeBufferPointer(start: ids, count: max(Int(count), 0)))
+            }
+        }
+    }
+
+    /// Text of ids; control and unknown ids, and ids outside the vocabulary, are left out.
+    public func decode(_ ids: [Int32]) -> String {
+        let known = ids.filter { $0 >= 0 && $0 < vocabularySize && rsp_is_special(model, $0) == 0 }
+        var text: UnsafeMutablePointer<CChar>?
+        let count = rsp_decode(model, known, known.count, &text)
+        defer { rsp_release(text) }
+        guard count > 0, let text else { return "" }
+        return String(decoding: UnsafeRawBufferPointer(start: text, count: Int(count)), as: UTF8.self)
+    }
+}

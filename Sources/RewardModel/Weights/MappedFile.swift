@@ -1,0 +1,38 @@
+import Glibc
+
+/// A file mapped read-only for as long as this object lives.
+final class MappedFile: Sendable {
+    let bytes: UnsafeRawBufferPointer
+    private let base: UInt
+
+    init(path: String) throws(WeightsError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unreadable(path: path, reason: String(cString: strerror(errno))) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw .unreadable(path: path, reason: "it is not a regular file")
+        }
+        let size = Int(status.st_size)
+        guard size > 0 else { throw .unreadable(path: path, reason: "it is empty") }
+        guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
+            throw .unreadable(path: path, reason: String(cString: strerror(errno)))
+        }
+        base = UInt(bitPattern: address)
+        bytes = UnsafeRawBufferPointer(start: address, count: size)
+    }
+
+    deinit {
+        munmap(UnsafeMutableRawPointer(bitPattern: base), bytes.count)
+    }
+
+    /// Lets the pages leave memory; a later read maps them again from the file.
+    func releasePages() {
+        madvise(UnsafeMutableRawPointer(bitPattern: base), bytes.count, MADV_DONTNEED)
+    }
+}
+
+/// Reads a whole small file.
+func readFile(_ path: String) throws(WeightsError) -> [UInt8] {
+    Array(try MappedFile(path: path).bytes)
+}

@@ -1,0 +1,61 @@
+import FoundationEssentials
+import Glibc
+
+/// A model on disk: `config.json`, `model.safetensors`, `spiece.model`.
+public struct ModelFolder: Sendable {
+    public let path: String
+    public let config: ModelConfig
+    public let weights: SafetensorsFile
+    /// `sha256:` and 64 hex digits, over the three files.
+    public let digest: String
+
+    public var vocabularyPath: String { "\(path)/spiece.model" }
+
+    /// Opens and checks a folder: configuration values, tensor names and shapes.
+    public init(path: String) throws(WeightsError) {
+        self.path = path
+        let configBytes = try readFile("\(path)/config.json")
+        config = try ModelConfig.decode(configBytes, path: "\(path)/config.json")
+        weights = try SafetensorsFile(path: "\(path)/model.safetensors")
+        try ParameterCatalogue.check(weights, config)
+        var hash = SHA256()
+        hash.update(configBytes)
+        hash.update(try readFile("\(path)/spiece.model"))
+        hash.update(weights.header)
+        weights.withData { hash.update($0) }
+        digest = "sha256:\(hash.hexDigest())"
+    }
+
+    /// Writes a new model with seeded weights: the same seed gives the same bytes.
+    ///
+    /// - Parameters:
+    ///   - path: a folder, made if missing.
+    ///   - vocabulary: the bytes of a SentencePiece model.
+    public static func create(
+        at path: String, config: ModelConfig, vocabulary: [UInt8], seed: UInt64
+    ) throws(WeightsError) {
+        if mkdir(path, 0o755) != 0, errno != EEXIST {
+            throw .unreadable(path: path, reason: String(cString: strerror(errno)))
+        }
+        try writeFile(try config.encoded(), to: "\(path)/config.json")
+        try writeFile(vocabulary, to: "\(path)/spiece.model")
+        let parameters = ParameterCatalogue.parameters(for: config)
+        let byName = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0) })
+        try SafetensorsWriter.write(
+            parameters.map { .init(name: $0.name, shape: $0.shape) }, to: "\(path)/model.safetensors"
+        ) { entry in
+            // Each tensor's own stream: adding one later changes no other.
+            byName[entry.name]?.values(seed: seed) ?? []
+        }
+    }
+
+    static func writeFile(_ bytes: [UInt8], to path: String) throws(WeightsError) {
+        guard let file = fopen("\(path).partial", "wb") else {
+            throw .unreadable(path: path, reason: String(cString: strerror(errno)))
+        }
+        let written = fwrite(bytes, 1, bytes.count, file) == bytes.count
+        guard fclose(file) == 0, written, rename("\(path).partial", path) == 0 else {
+            throw .unreadable(path: path, reason: String(cString: strerror(errno)))
+        }
+    }
+}

@@ -1,0 +1,198 @@
+import Glibc
+
+/// One weight of a model: its name in the file, its shape, and how a fresh one starts.
+public struct ParameterSpec: Sendable, Equatable {
+    public var name: String
+    public var shape: [Int]
+    public var initialiser: Initialiser
+
+    public enum Initialiser: Sendable, Equatable {
+        case constant(Float)
+        /// Uniform in ±bound.
+        case uniform(Float)
+    }
+
+    /// Fresh values: a stream of their own from the seed and the name.
+    public func values(seed: UInt64) -> [Float] {
+        let count = shape.reduce(1, *)
+        switch initialiser {
+        case .constant(let value): return [Float](repeating: value, count: count)
+        case .uniform(let bound):
+            var random = SplitMix64(seed: name.utf8.reduce(seed ^ 0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 })
+            return (0..<count).map { _ in
+                (Float(random.next() >> 40) / Float(1 << 24) * 2 - 1) * bound
+            }
+        }
+    }
+}
+
+/// Vigna's SplitMix64: small, fast, and the same everywhere.
+struct SplitMix64 {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+/// The list of weights that a configuration calls for.
+public enum ParameterCatalogue {
+    public static func parameters(for config: ModelConfig) -> [ParameterSpec] {
+        var list = Builder()
+        let (vit, t5) = (config.vit, config.t5)
+        let grid = config.image.size / vit.patchSize
+        list.add("vit.embeddings.cls_token", [1, 1, vit.hiddenSize], fanIn: vit.hiddenSize)
+        list.add("vit.embeddings.position_embeddings", [1, grid * grid + 1, vit.hiddenSize], fanIn: vit.hiddenSize)
+        list.add(
+            "vit.embeddings.patch_embeddings.projection.weight", [vit.hiddenSize, 3, vit.patchSize, vit.patchSize],
+            fanIn: 3 * vit.patchSize * vit.patchSize)
+        list.constant("vit.embeddings.patch_embeddings.projection.bias", [vit.hiddenSize], 0)
+        for layer in 0..<vit.numHiddenLayers {
+            let name = "vit.encoder.layer.\(layer)"
+            list.norm("\(name).layernorm_before", vit.hiddenSize, shift: true)
+            list.norm("\(name).layernorm_after", vit.hiddenSize, shift: true)
+            for part in ["attention.query", "attention.key", "attention.value", "output.dense"] {
+                list.linear("\(name).attention.\(part)", vit.hiddenSize, vit.hiddenSize)
+            }
+            list.linear("\(name).intermediate.dense", vit.hiddenSize, vit.intermediateSize)
+            list.linear("\(name).output.dense", vit.intermediateSize, vit.hiddenSize)
+        }
+        list.norm("vit.layernorm", vit.hiddenSize, shift: true)
+        list.linear("visual_token_projection", vit.hiddenSize, t5.dModel)
+        list.add("t5.shared.weight", [t5.vocabSize, t5.dModel], fanIn: 1)
+        list.t5Stack("t5.encoder", t5, layers: t5.numLayers, decoder: false)
+        list.t5Stack("t5.decoder", t5, layers: t5.numDecoderLayers, decoder: true)
+        if !t5.tieWordEmbeddings { list.linear("t5.lm_head", t5.dModel, t5.vocabSize, bias: false) }
+        let multi = config.variant == .multiHead
+        for name in multi ? ScoreKind.allCases.map({ "score_head.\($0.rawValue)" }) : ["score_head"] {
+            list.scoreHead(name, config, side: grid)
+        }
+        for name in multi ? HeatmapKind.allCases.map({ "heatmap_head.\($0.rawValue)" }) : ["heatmap_head"] {
+            list.heatmapHead(name, config)
+        }
+        return list.specs
+    }
+
+    /// Compares a file's tensors with the list.
+    static func check(_ file: SafetensorsFile, _ config: ModelConfig) throws(WeightsError) {
+        var missing: [String] = []
+        var misshapen: [String] = []
+        let wanted = parameters(for: config)
+        for spec in wanted {
+            guard let entry = file.tensors[spec.name] else {
+                missing.append(spec.name)
+                continue
+            }
+            if case .other(let type) = entry.dtype { misshapen.append("\(spec.name) is \(type)") }
+            if entry.shape != spec.shape { misshapen.append("\(spec.name) is \(entry.shape), not \(spec.shape)") }
+        }
+        let extra = Set(file.tensors.keys).subtracting(wanted.map(\.name)).sorted()
+        guard missing.isEmpty, misshapen.isEmpty, extra.isEmpty else {
+            throw .mismatch(missing: missing, misshapen: misshapen, extra: extra)
+        }
+    }
+
+    private struct Builder {
+        var specs: [ParameterSpec] = []
+
+        /// Uniform with variance 1 / fanIn, so that fresh activations neither vanish nor explode.
+        mutating func add(_ name: String, _ shape: [Int], fanIn: Int) {
+            specs.append(ParameterSpec(name: name, shape: shape, initialiser: .uniform((3 / Float(fanIn)).squareRoot())))
+        }
+
+        mutating func constant(_ name: String, _ shape: [Int], _ value: Float) {
+            specs.append(ParameterSpec(name: name, shape: shape, initialiser: .constant(value)))
+        }
+
+        mutating func linear(_ name: String, _ inputs: Int, _ outputs: Int, bias: Bool = true) {
+            add("\(name).weight", [outputs, inputs], fanIn: inputs)
+            if bias { constant("\(name).bias", [outputs], 0) }
+        }
+
+        mutating func norm(_ name: String, _ width: Int, shift: Bool) {
+            constant("\(name).weight", [width], 1)
+            if shift { constant("\(name).bias", [width], 0) }
+        }
+
+        mutating func convolution(_ name: String, _ inputs: Int, _ outputs: Int, kernel: Int) {
+            add("\(name).weight", [outputs, inputs, kernel, kernel], fanIn: inputs * kernel * kernel)
+            constant("\(name).bias", [outputs], 0)
+        }
+
+        mutating func t5Stack(_ stack: String, _ t5: T5Config, layers: Int, decoder: Bool) {
+            let inner = t5.numHeads * t5.dKv
+            for layer in 0..<layers {
+                let name = "\(stack).block.\(layer)"
+                for (index, kind) in (decoder ? ["SelfAttention", "EncDecAttention"] : ["SelfAttention"]).enumerated() {
+                    // T5 attends without dividing by sqrt(d): its queries start smaller instead.
+                    add("\(name).layer.\(index).\(kind).q.weight", [inner, t5.dModel], fanIn: t5.dModel * t5.dKv)
+                    for part in ["k", "v"] {
+                        linear("\(name).layer.\(index).\(kind).\(part)", t5.dModel, inner, bias: false)
+                    }
+                    linear("\(name).layer.\(index).\(kind).o", inner, t5.dModel, bias: false)
+                    norm("\(name).layer.\(index).layer_norm", t5.dModel, shift: false)
+                }
+                if layer == 0 {
+                    add(
+                        "\(name).layer.0.SelfAttention.relative_attention_bias.weight",
+                        [t5.relativeAttentionNumBuckets, t5.numHeads], fanIn: t5.dModel)
+                }
+                let last = "\(name).layer.\(decoder ? 2 : 1)"
+                for part in t5.feedForwardProj == .relu ? ["wi"] : ["wi_0", "wi_1"] {
+                    linear("\(last).DenseReluDense.\(part)", t5.dModel, t5.dFf, bias: false)
+                }
+                linear("\(last).DenseReluDense.wo", t5.dFf, t5.dModel, bias: false)
+                norm("\(last).layer_norm", t5.dModel, shift: false)
+            }
+            norm("\(stack).final_layer_norm", t5.dModel, shift: false)
+        }
+
+        mutating func scoreHead(_ name: String, _ config: ModelConfig, side: Int) {
+            let head = config.scoreHead
+            var channels = config.t5.dModel
+            for (index, layer) in head.convolutions.enumerated() {
+                convolution("\(name).convolutions.\(index)", channels, layer.channels, kernel: layer.kernel)
+                norm("\(name).convolution_norms.\(index)", layer.channels, shift: head.norm == .layer)
+                channels = layer.channels
+            }
+            var inputs = channels * side * side
+            for (index, outputs) in head.dense.enumerated() {
+                linear("\(name).dense.\(index)", inputs, outputs)
+                inputs = outputs
+            }
+        }
+
+        mutating func heatmapHead(_ name: String, _ config: ModelConfig) {
+            let head = config.heatmapHead
+            let shift = head.norm == .layer
+            var channels = config.t5.dModel
+            for (index, outputs) in head.convolutions.enumerated() {
+                convolution("\(name).convolutions.\(index)", channels, outputs, kernel: 3)
+                norm("\(name).convolution_norms.\(index)", outputs, shift: shift)
+                channels = outputs
+            }
+            for (index, outputs) in head.deconvolutions.enumerated() {
+                add("\(name).deconvolutions.\(index).weight", [channels, outputs, 3, 3], fanIn: channels * 9)
+                constant("\(name).deconvolutions.\(index).bias", [outputs], 0)
+                norm("\(name).deconvolution_norms.\(index)", outputs, shift: shift)
+                for part in 0..<2 {
+                    convolution("\(name).read_outs.\(index).\(part)", outputs, outputs, kernel: 3)
+                    norm("\(name).read_out_norms.\(index).\(part)", outputs, shift: shift)
+                }
+                channels = outputs
+            }
+            for (index, outputs) in head.readOut.enumerated() {
+                convolution("\(name).read_out.\(index)", channels, outputs, kernel: 3)
+                channels = outputs
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import FoundationEssentials
+import Glibc
+
+/// Writes a safetensors file tensor by tensor, under a temporary name until it is whole.
+public struct SafetensorsWriter {
+    /// A tensor to come: all must be known before the first is written.
+    public struct Entry: Sendable {
+        public var name: String
+        public var shape: [Int]
+
+        public init(name: String, shape: [Int]) {
+            self.name = name
+            self.shape = shape
+        }
+    }
+
+    /// Writes float32 tensors, asking for each one's values in turn, so that only one is in memory.
+    ///
+    /// - Throws: `WeightsError.unreadable` with the system's reason; nothing is left at `path` then.
+    public static func write(
+        _ entries: [Entry], to path: String, values: (Entry) -> [Float]
+    ) throws(WeightsError) {
+        var offset = 0
+        var parts: [String] = []
+        for entry in entries {
+            let size = entry.shape.reduce(4, *)
+            let shape = entry.shape.map(String.init).joined(separator: ",")
+            parts.append("\"\(entry.name)\":{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(offset + size)]}")
+            offset += size
+        }
+        var header = Array("{\(parts.joined(separator: ","))}".utf8)
+        // Data starts on a multiple of 64 bytes, so that mapped floats are aligned.
+        header += [UInt8](repeating: 0x20, count: (64 - (8 + header.count) % 64) % 64)
+
+        let temporary = "\(path).partial"
+        guard let file = fopen(temporary, "wb") else { throw failure(temporary) }
+        var ok = withUnsafeBytes(of: UInt64(header.count).littleEndian) { fwrite($0.baseAddress, 1, 8, file) == 8 }
+        ok = ok && fwrite(header, 1, header.count, file) == header.count
+        for entry in entries where ok {
+            let floats = values(entry)
+            precondition(floats.count == entry.shape.reduce(1, *), "values must fill \(entry.name)")
+            ok = fwrite(floats, 4, floats.count, file) == floats.count
+        }
+        ok = fflush(file) == 0 && ok
+        ok = fsync(fileno(file)) == 0 && ok
+        let closed = fclose(file) == 0
+        guard ok, closed, rename(temporary, path) == 0 else {
+            let error = failure(path)
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    private static func failure(_ path: String) -> WeightsError {
+        .unreadable(path: path, reason: String(cString: strerror(errno)))
+    }
+}
