@@ -75,6 +75,7 @@ let package = Package(
         .testTarget(
             name: "RewardModelTests",
             dependencies: ["RewardModel", "RewardImage", "TensorGraph", "TensorCPU", "RewardTestSupport"],
+            exclude: ["Fixtures"],
             swiftSettings: gates),
         .testTarget(
             name: "RewardWireTests", dependencies: ["RewardWire", "RewardTestSupport", protobuf],

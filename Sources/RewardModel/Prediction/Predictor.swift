@@ -1,7 +1,6 @@
-public import RewardImage
 import Glibc
 import Synchronization
-import TensorCPU
+public import TensorCPU
 import TensorGraph
 
 /// A loaded model that answers items. Safe to call from any thread; calls take turns.
@@ -14,8 +13,8 @@ public final class Predictor: Scorer {
         /// Most items of one pass. The default is 8; more costs memory and gains little.
         public var maxBatch: Int
 
-        public init(threads: Int = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), maxBatch: Int = 8) {
-            self.threads = max(threads, 1)
+        public init(threads: Int? = nil, maxBatch: Int = 8) {
+            self.threads = max(threads ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1)
             self.maxBatch = max(maxBatch, 1)
         }
     }
@@ -30,12 +29,11 @@ public final class Predictor: Scorer {
     ///
     /// - Throws: `Failure` with `invalidModel` or `fileError`, naming the file or tensor at fault.
     public static func load(folder path: String, options: Options = Options()) throws(Failure) -> Predictor {
-        do throws(WeightsError) {
-            let folder = try ModelFolder(path: path)
-            do throws(TokenizerError) {
-                return Predictor(folder, try Tokenizer(modelPath: folder.vocabularyPath), options)
-            } catch { throw Failure(error) }
-        } catch let error as WeightsError { throw Failure(error) } catch let error as Failure { throw error }
+        let folder: ModelFolder
+        do { folder = try ModelFolder(path: path) } catch { throw Failure(error) }
+        let tokenizer: Tokenizer
+        do { tokenizer = try Tokenizer(modelPath: folder.vocabularyPath) } catch { throw Failure(error) }
+        return Predictor(folder, tokenizer, options)
     }
 
     private init(_ folder: ModelFolder, _ tokenizer: Tokenizer, _ options: Options) {

@@ -2,8 +2,12 @@ import Glibc
 
 /// A file mapped read-only for as long as this object lives.
 final class MappedFile: Sendable {
-    let bytes: UnsafeRawBufferPointer
     private let base: UInt
+    private let count: Int
+
+    var bytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: base), count: count)
+    }
 
     init(path: String) throws(WeightsError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -19,16 +23,16 @@ final class MappedFile: Sendable {
             throw .unreadable(path: path, reason: String(cString: strerror(errno)))
         }
         base = UInt(bitPattern: address)
-        bytes = UnsafeRawBufferPointer(start: address, count: size)
+        count = size
     }
 
     deinit {
-        munmap(UnsafeMutableRawPointer(bitPattern: base), bytes.count)
+        munmap(UnsafeMutableRawPointer(bitPattern: base), count)
     }
 
     /// Lets the pages leave memory; a later read maps them again from the file.
     func releasePages() {
-        madvise(UnsafeMutableRawPointer(bitPattern: base), bytes.count, MADV_DONTNEED)
+        madvise(UnsafeMutableRawPointer(bitPattern: base), count, MADV_DONTNEED)
     }
 }
 

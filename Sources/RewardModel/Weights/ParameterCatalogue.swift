@@ -131,10 +131,11 @@ public enum ParameterCatalogue {
             let inner = t5.numHeads * t5.dKv
             for layer in 0..<layers {
                 let name = "\(stack).block.\(layer)"
-                for (index, kind) in (decoder ? ["SelfAttention", "EncDecAttention"] : ["SelfAttention"]).enumerated() {
+                let kinds = decoder ? ["SelfAttention", "EncDecAttention"] : ["SelfAttention"]
+                for (index, kind) in kinds.enumerated() {
                     // T5 attends without dividing by sqrt(d): its queries start smaller instead.
                     add("\(name).layer.\(index).\(kind).q.weight", [inner, t5.dModel], fanIn: t5.dModel * t5.dKv)
-                    for part in ["k", "v"] {
+                    for part: String in ["k", "v"] {
                         linear("\(name).layer.\(index).\(kind).\(part)", t5.dModel, inner, bias: false)
                     }
                     linear("\(name).layer.\(index).\(kind).o", inner, t5.dModel, bias: false)
