@@ -62,7 +62,8 @@ extension Compiler {
         let plan = attentionPlan(node, options)
         let gradient = location(node.inputs[node.inputs.count - 1])
         let (keys, queries, d) = (plan.keys, plan.queries, plan.headWidth)
-        let packedSize = [(d, keys), (keys, d), (queries, d)].map { Int(rk_packed_count(Int64($0.0), Int64($0.1))) }
+        let packedSize =
+            [(d, keys), (keys, d), (queries, d)].map { Int(rk_packed_count(Int64($0.0), Int64($0.1))) }
             .max() ?? 0
         let square = queries * keys
         let perWorker = (packedSize + 3 * square + 15) & ~15
@@ -77,7 +78,9 @@ extension Compiler {
                 let (item, head) = (piece / options.heads, piece % options.heads)
                 let count = counts.map { Int($0[item]) } ?? keys
                 let packed = scratch + worker * perWorker
-                let (p, dp, swapped) = (packed + packedSize, packed + packedSize + square, packed + packedSize + 2 * square)
+                let (p, dp, swapped) = (
+                    packed + packedSize, packed + packedSize + square, packed + packedSize + 2 * square
+                )
                 let (width, column) = (plan.width, head * d)
                 let qRows = q + item * queries * width + column
                 let (kRows, vRows) = (k + item * keys * width + column, v + item * keys * width + column)

@@ -110,7 +110,8 @@ extension Compiler {
 
     private func binary(
         _ index: Int,
-        _ function: @escaping (UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int64) -> Void
+        _ function:
+            @escaping (UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int64) -> Void
     ) -> Step {
         let inputs = graph.nodes[index].inputs
         let (a, b, y) = (location(inputs[0]), location(inputs[1]), location(Tensor(index: index)))

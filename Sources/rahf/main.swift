@@ -1,1 +1,3 @@
-print("rahf")
+import RAHFCommands
+
+runRAHF()

@@ -21,7 +21,8 @@ struct PreparedItem {
             let pixel = bad / 3
             throw Failure(
                 .invalidPixels,
-                "pixel (\(pixel % item.image.width), \(pixel / item.image.width)) is \(samples[bad]), not a finite number")
+                "pixel (\(pixel % item.image.width), \(pixel / item.image.width)) is \(samples[bad]), not a finite number"
+            )
         }
         do { prompt = try PromptText.parse(item.prompt) } catch { throw Failure(error) }
         if prompt.wasCleaned { notes.append(.promptCleaned) }

@@ -38,5 +38,6 @@ final class MappedFile: Sendable {
 
 /// Reads a whole small file.
 func readFile(_ path: String) throws(WeightsError) -> [UInt8] {
-    Array(try MappedFile(path: path).bytes)
+    let file = try MappedFile(path: path)
+    return withExtendedLifetime(file) { Array(file.bytes) }
 }

@@ -18,7 +18,8 @@ public struct ParameterSpec: Sendable, Equatable {
         switch initialiser {
         case .constant(let value): return [Float](repeating: value, count: count)
         case .uniform(let bound):
-            var random = SplitMix64(seed: name.utf8.reduce(seed ^ 0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 })
+            var random = SplitMix64(
+                seed: name.utf8.reduce(seed ^ 0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 })
             return (0..<count).map { _ in
                 (Float(random.next() >> 40) / Float(1 << 24) * 2 - 1) * bound
             }
@@ -105,7 +106,8 @@ public enum ParameterCatalogue {
 
         /// Uniform with variance 1 / fanIn, so that fresh activations neither vanish nor explode.
         mutating func add(_ name: String, _ shape: [Int], fanIn: Int) {
-            specs.append(ParameterSpec(name: name, shape: shape, initialiser: .uniform((3 / Float(fanIn)).squareRoot())))
+            specs.append(
+                ParameterSpec(name: name, shape: shape, initialiser: .uniform((3 / Float(fanIn)).squareRoot())))
         }
 
         mutating func constant(_ name: String, _ shape: [Int], _ value: Float) {

@@ -85,7 +85,8 @@ public final class SafetensorsFile: Sendable {
                 size = product
             }
             guard type.size == nil || size == offsets[1] - offsets[0] else {
-                throw malformed("tensor \(name) \(shape) takes \(size) bytes, its offsets hold \(offsets[1] - offsets[0])")
+                throw malformed(
+                    "tensor \(name) \(shape) takes \(size) bytes, its offsets hold \(offsets[1] - offsets[0])")
             }
             tensors[name] = TensorEntry(dtype: type, shape: shape, range: start + offsets[0]..<start + offsets[1])
         }
@@ -103,7 +104,7 @@ public final class SafetensorsFile: Sendable {
     }
 
     package func withData<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
-        body(UnsafeRawBufferPointer(rebasing: file.bytes[dataRange]))
+        withExtendedLifetime(file) { body(UnsafeRawBufferPointer(rebasing: file.bytes[dataRange])) }
     }
 
     /// A tensor's entry, or the metadata object, whose values are strings.

@@ -25,7 +25,9 @@ public struct SafetensorsWriter {
         for entry in entries {
             let size = entry.shape.reduce(4, *)
             let shape = entry.shape.map(String.init).joined(separator: ",")
-            parts.append("\"\(entry.name)\":{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(offset + size)]}")
+            parts.append(
+                "\"\(entry.name)\":{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(offset + size)]}"
+            )
             offset += size
         }
         var header = Array("{\(parts.joined(separator: ","))}".utf8)

@@ -1,0 +1,81 @@
+import ArgumentParser
+import RewardModel
+
+/// `rahf info`: what a model folder holds.
+struct InfoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "info", abstract: "Describe a model: sizes, digest, variant, outputs, preprocessing.")
+
+    @OptionGroup var modelOptions: ModelOptions
+
+    func run() throws {
+        let info = try modelOptions.load().info
+        let config = info.config
+        let lines: [(String, String)] = [
+            ("name", info.name), ("digest", info.digest), ("variant", config.variant.rawValue),
+            ("trained", config.trained ? "yes" : "no: its numbers mean nothing"),
+            ("weights", "\(info.parameterCount)"),
+            (
+                "image encoder",
+                "ViT, \(config.vit.numHiddenLayers) layers of \(config.vit.hiddenSize), patch \(config.vit.patchSize)"
+            ),
+            (
+                "text encoder",
+                "T5, \(config.t5.numLayers) + \(config.t5.numDecoderLayers) layers of \(config.t5.dModel)"
+            ),
+            (
+                "input",
+                "\(config.image.size)×\(config.image.size) RGB, \(config.image.resample.rawValue), mean \(config.image.mean), std \(config.image.std)"
+            ),
+            ("scores", ScoreKind.allCases.map(\.rawValue).joined(separator: " ")),
+            (
+                "heatmaps",
+                "\(HeatmapKind.allCases.map(\.rawValue).joined(separator: " ")), \(info.heatmapSize)×\(info.heatmapSize)"
+            ),
+        ]
+        for (name, value) in lines {
+            print(name + String(repeating: " ", count: 16 - name.count) + value)
+        }
+    }
+}
+
+/// `rahf create`: a seeded, untrained model of a named size.
+struct CreateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create", abstract: "Make a seeded, untrained model: for tests, benchmarks, and to train from.")
+
+    enum Preset: String, ExpressibleByArgument, CaseIterable {
+        case paper, richhf, tiny
+    }
+
+    @Option(help: "paper: ViT-B/16 at 224; richhf: the public port's ViT-L/16 at 384; tiny: for tests.")
+    var preset = Preset.tiny
+    @Option(help: "multi_head or augmented_prompt.")
+    var variant = "multi_head"
+    @Option(help: "A SentencePiece vocabulary.")
+    var tokenizer: String
+    @Option(help: "The same seed gives the same bytes.")
+    var seed: UInt64 = 0
+    @Option(help: "Folder to write; made if missing.")
+    var out: String
+
+    func run() throws {
+        guard let variant = ModelConfig.Variant(rawValue: variant) else {
+            throw ValidationError("--variant is multi_head or augmented_prompt, not '\(variant)'")
+        }
+        let vocabulary = try readFile(tokenizer)
+        let pieces = try Tokenizer(modelPath: tokenizer).vocabularySize
+        let config: ModelConfig =
+            switch preset {
+            case .paper: .paper(variant)
+            case .richhf: .richHF(variant)
+            case .tiny: .tiny(variant, vocabSize: pieces)
+            }
+        guard pieces <= config.t5.vocabSize else {
+            throw ValidationError("\(tokenizer) has \(pieces) pieces; the model's table has \(config.t5.vocabSize)")
+        }
+        try makeFolder(out)
+        try ModelFolder.create(at: out, config: config, vocabulary: vocabulary, seed: seed)
+        print("\(out): \(config.name), untrained, seed \(seed)")
+    }
+}

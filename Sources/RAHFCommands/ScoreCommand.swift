@@ -1,0 +1,153 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import RewardImage
+import RewardModel
+
+/// `rahf score`: one line of JSON, or a table, per image.
+struct ScoreCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "score", abstract: "Score images against their prompts.",
+        discussion: "Exits 0 only if every image succeeded, 1 if one failed.")
+
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case json, table
+    }
+    enum HeatmapFormat: String, ExpressibleByArgument, CaseIterable {
+        case png, npy
+    }
+
+    @OptionGroup var modelOptions: ModelOptions
+    @Option(help: "The prompt of all images named on the command line.")
+    var prompt: String?
+    @Option(help: "JSON lines with \"image\" and \"prompt\".")
+    var list: String?
+    @Option(help: "Comma-separated: scores, heatmaps, words.")
+    var outputs = "scores,heatmaps,words"
+    @Option(help: "Folder for the heatmaps; made if missing.")
+    var heatmapsTo: String?
+    @Option(help: "png: 8-bit grey; npy: float32 [height, width].")
+    var heatmapFormat = HeatmapFormat.png
+    @Option(help: "json: one object per image; table: for people.")
+    var format = Format.table
+    @Argument(help: "Images: PNG, JPEG or WebP.")
+    var images: [String] = []
+
+    func run() throws {
+        let wanted = try Self.outputs(outputs)
+        let entries = try entries()
+        let predictor = try modelOptions.load()
+        if let heatmapsTo { try makeFolder(heatmapsTo) }
+        var failed = 0
+        var usedNames: Set<String> = []
+        let showProgress = entries.count > 4 && isatty(2) != 0
+        // Batches bound memory: only these images are decoded at once.
+        for start in stride(from: 0, to: entries.count, by: 8) {
+            let batch = entries[start..<min(start + 8, entries.count)]
+            for var report in score(Array(batch), wanted, predictor) {
+                try writeHeatmaps(&report, &usedNames)
+                if case .failure = report.result { failed += 1 }
+                print(format == .json ? report.json(predictor.info).text : report.table)
+            }
+            if showProgress { Self.progress(min(start + 8, entries.count), of: entries.count) }
+        }
+        if failed > 0 {
+            writeError("rahf: \(failed) of \(entries.count) images failed")
+            throw ExitCode.failure
+        }
+    }
+
+    static func outputs(_ text: String) throws -> Outputs {
+        var outputs: Outputs = []
+        for part in text.split(separator: ",") {
+            switch part {
+            case "scores": outputs.insert(.scores)
+            case "heatmaps": outputs.insert(.heatmaps)
+            case "words": outputs.insert(.words)
+            default: throw ValidationError("--outputs knows scores, heatmaps and words, not '\(part)'")
+            }
+        }
+        guard !outputs.isEmpty else { throw ValidationError("--outputs names nothing") }
+        return outputs
+    }
+
+    struct Entry: Decodable {
+        var image: String
+        var prompt: String
+    }
+
+    private func entries() throws -> [Entry] {
+        guard let list else {
+            guard let prompt else { throw ValidationError("give --prompt TEXT with images, or --list FILE.jsonl") }
+            guard !images.isEmpty else { throw ValidationError("no image named") }
+            return images.map { Entry(image: $0, prompt: prompt) }
+        }
+        guard prompt == nil, images.isEmpty else { throw ValidationError("--list brings its own images and prompts") }
+        let entries = try Self.parseList(try readFile(list), name: list)
+        guard !entries.isEmpty else { throw ValidationError("\(list) lists no image") }
+        return entries
+    }
+
+    static func parseList(_ bytes: [UInt8], name: String) throws -> [Entry] {
+        var entries: [Entry] = []
+        for (index, line) in bytes.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
+            if line.allSatisfy({ $0 == 0x20 || $0 == 0x0d || $0 == 0x09 }) { continue }
+            do {
+                entries.append(try JSONDecoder().decode(Entry.self, from: Data(line)))
+            } catch {
+                throw ValidationError(
+                    "\(name), line \(index + 1): not a JSON object with strings \"image\" and \"prompt\"")
+            }
+        }
+        return entries
+    }
+
+    private func score(_ batch: [Entry], _ wanted: Outputs, _ predictor: Predictor) -> [Report] {
+        var reports: [Report] = []
+        var items: [PredictionItem] = []
+        var positions: [Int] = []
+        for entry in batch {
+            do throws(Failure) {
+                let (image, notes) = try loadImage(entry.image)
+                items.append(PredictionItem(image: image, imageNotes: notes, prompt: entry.prompt, outputs: wanted))
+                positions.append(reports.count)
+                reports.append(
+                    Report(
+                        image: entry.image, prompt: entry.prompt,
+                        result: .failure(Failure(.internalError, "not computed"))))
+            } catch {
+                reports.append(Report(image: entry.image, prompt: entry.prompt, result: .failure(error)))
+            }
+        }
+        for (position, result) in zip(positions, predictor.predict(items)) { reports[position].result = result }
+        return reports
+    }
+
+    private func writeHeatmaps(_ report: inout Report, _ usedNames: inout Set<String>) throws {
+        guard let heatmapsTo, case .success(let prediction) = report.result, let maps = prediction.heatmaps else {
+            return
+        }
+        // Two images of one name from different folders must not overwrite each other.
+        var name = stem(report.image)
+        var copy = 2
+        while !usedNames.insert(name).inserted {
+            name = "\(stem(report.image))-\(copy)"
+            copy += 1
+        }
+        for kind in HeatmapKind.allCases {
+            guard let map = maps[kind] else { continue }
+            let path = "\(heatmapsTo)/\(name).\(kind.rawValue).\(heatmapFormat.rawValue)"
+            try writeFile(
+                heatmapFormat == .png
+                    ? PNGEncoder.encode(map) : NPYEncoder.encode(map.values, shape: [map.height, map.width]),
+                to: path)
+            report.heatmapFiles.append((kind, path))
+        }
+    }
+
+    private static func progress(_ done: Int, of total: Int) {
+        let filled = done * 30 / total
+        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 30 - filled)
+        writeError("\r\(bar) \(done)/\(total)", terminator: done == total ? "\n" : "")
+    }
+}
