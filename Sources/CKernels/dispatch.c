@@ -4,7 +4,9 @@
 
 #include "kernel_table.h"
 
-static const rk_table *chosen;
+static const rk_table *chosen_at_start;
+// What a test forced for its own thread: other tests run beside it with weights packed for the usual set.
+static _Thread_local const rk_table *forced;
 
 static const rk_table *find(const char *name) {
 #if defined(__x86_64__)
@@ -22,28 +24,34 @@ static const rk_table *find(const char *name) {
 // Chosen before main, so that threads only ever read it.
 __attribute__((constructor)) static void choose(void) {
     const char *wanted = getenv("RAHF_ISA");
-    chosen = wanted ? find(wanted) : 0;
-    if (!chosen) chosen = find(0);
+    chosen_at_start = wanted ? find(wanted) : 0;
+    if (!chosen_at_start) chosen_at_start = find(0);
 }
 
-const char *rk_instruction_set(void) { return chosen->name; }
+static inline const rk_table *table(void) { return forced ? forced : chosen_at_start; }
+
+const char *rk_instruction_set(void) { return table()->name; }
 
 int rk_force_instruction_set(const char *name) {
+    if (!name) {
+        forced = 0;
+        return 1;
+    }
     const rk_table *found = find(name);
-    if (found) chosen = found;
+    if (found) forced = found;
     return found != 0;
 }
 
-int64_t rk_panel_width(void) { return chosen->panel_width; }
+int64_t rk_panel_width(void) { return table()->panel_width; }
 
 int64_t rk_packed_count(int64_t k, int64_t n) {
-    int64_t width = chosen->panel_width;
+    int64_t width = table()->panel_width;
     return (n + width - 1) / width * width * k;
 }
 
 void rk_pack(const float *b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, float *packed, int64_t p0,
              int64_t p1) {
-    int64_t width = chosen->panel_width;
+    int64_t width = table()->panel_width;
     for (int64_t p = p0; p < p1; p++) {
         int64_t columns = n - p * width < width ? n - p * width : width;
         float *panel = packed + p * width * k;
@@ -67,14 +75,14 @@ void rk_pack(const float *b, int64_t k_stride, int64_t n_stride, int64_t k, int6
 
 void rk_gemm(const float *a, int64_t lda, const float *packed, int64_t k, int64_t n, float *c, int64_t ldc, int64_t m0,
              int64_t m1, int64_t p0, int64_t p1, const rk_epilogue *epilogue) {
-    chosen->gemm(a, lda, packed, k, n, c, ldc, m0, m1, p0, p1, epilogue);
+    table()->gemm(a, lda, packed, k, n, c, ldc, m0, m1, p0, p1, epilogue);
 }
 
 void rk_gemm_indirect(const float *base, const int64_t *row_offsets, int64_t row_count, const float *zeros,
                       int64_t taps, const int32_t *tap_index, const float *packed, int64_t k, int64_t n, float *c,
                       const int64_t *c_offsets, int64_t m0, int64_t m1, int64_t p0, int64_t p1,
                       const rk_epilogue *epilogue) {
-    chosen->gemm_indirect(base, row_offsets, row_count, zeros, taps, tap_index, packed, k, n, c, c_offsets, m0, m1, p0,
+    table()->gemm_indirect(base, row_offsets, row_count, zeros, taps, tap_index, packed, k, n, c, c_offsets, m0, m1, p0,
                           p1, epilogue);
 }
 
@@ -87,42 +95,42 @@ void rk_attention(const float *q, int64_t q_stride, const float *k_packed, const
                   int64_t d, float scale, const float *bias, int64_t bias_stride, float *out, int64_t out_stride,
                   int64_t q0, int64_t q1, float *scratch) {
     const rk_epilogue none = {0};
-    int64_t width = chosen->panel_width;
+    int64_t width = table()->panel_width;
     for (int64_t row = q0; row < q1; row += attention_rows_per_block) {
         int64_t rows = q1 - row < attention_rows_per_block ? q1 - row : attention_rows_per_block;
-        chosen->gemm(q + row * q_stride, q_stride, k_packed, d, keys, scratch, keys, 0, rows, 0,
+        table()->gemm(q + row * q_stride, q_stride, k_packed, d, keys, scratch, keys, 0, rows, 0,
                      (keys + width - 1) / width, &none);
-        chosen->attention_rows(scratch, rows, keys, scale, bias ? bias + row * bias_stride : 0, bias_stride);
-        chosen->gemm(scratch, keys, v_packed, keys, d, out + row * out_stride, out_stride, 0, rows, 0,
+        table()->attention_rows(scratch, rows, keys, scale, bias ? bias + row * bias_stride : 0, bias_stride);
+        table()->gemm(scratch, keys, v_packed, keys, d, out + row * out_stride, out_stride, 0, rows, 0,
                      (d + width - 1) / width, &none);
     }
 }
 
 void rk_softmax_rows(const float *x, float *y, int64_t rows, int64_t n, int64_t stride) {
-    chosen->softmax_rows(x, y, rows, n, stride);
+    table()->softmax_rows(x, y, rows, n, stride);
 }
 void rk_softmax_grad_rows(const float *p, const float *dp, float *dx, int64_t rows, int64_t n, int64_t stride,
                           float scale) {
-    chosen->softmax_grad_rows(p, dp, dx, rows, n, stride, scale);
+    table()->softmax_grad_rows(p, dp, dx, rows, n, stride, scale);
 }
 void rk_layer_norm(const float *x, float *y, int64_t rows, int64_t n, const float *gamma, const float *beta,
                    float eps) {
-    chosen->layer_norm(x, y, rows, n, gamma, beta, eps);
+    table()->layer_norm(x, y, rows, n, gamma, beta, eps);
 }
 void rk_rms_norm(const float *x, float *y, int64_t rows, int64_t n, const float *gamma, float eps) {
-    chosen->rms_norm(x, y, rows, n, gamma, eps);
+    table()->rms_norm(x, y, rows, n, gamma, eps);
 }
 void rk_layer_norm_grad(const float *x, const float *dy, float *dx, int64_t rows, int64_t n, const float *gamma,
                         float eps) {
-    chosen->layer_norm_grad(x, dy, dx, rows, n, gamma, eps);
+    table()->layer_norm_grad(x, dy, dx, rows, n, gamma, eps);
 }
 void rk_rms_norm_grad(const float *x, const float *dy, float *dx, int64_t rows, int64_t n, const float *gamma,
                       float eps) {
-    chosen->rms_norm_grad(x, dy, dx, rows, n, gamma, eps);
+    table()->rms_norm_grad(x, dy, dx, rows, n, gamma, eps);
 }
-void rk_activate(const float *x, float *y, int64_t n, int32_t activation) { chosen->activate(x, y, n, activation); }
+void rk_activate(const float *x, float *y, int64_t n, int32_t activation) { table()->activate(x, y, n, activation); }
 void rk_activate_grad(const float *x, const float *dy, float *dx, int64_t n, int32_t activation) {
-    chosen->activate_grad(x, dy, dx, n, activation);
+    table()->activate_grad(x, dy, dx, n, activation);
 }
 // Memory-bound: the compiler's baseline vectors are as fast as any.
 void rk_add(const float *a, const float *b, float *y, int64_t n) {

@@ -12,7 +12,7 @@ typedef int32_t vi __attribute__((vector_size(VL * 4), aligned(4)));
 #define MR 6
 #define NR (VL * NV)
 // Depth of a block: MR rows and one panel of this depth stay in the first-level cache.
-#define KC 384
+#define KC 256
 // Rows whose block of depth stays in the second-level cache while panels pass by.
 #define MC 96
 

@@ -20,7 +20,8 @@ typedef struct {
 
 /// "avx512", "avx2" or "portable": the best the processor has, or what RAHF_ISA names if the processor has it.
 const char *rk_instruction_set(void);
-/// Switches every kernel to that set; 0 when the processor does not have it. For tests: packed weights do not carry over.
+/// Switches every kernel called on this thread to that set, or back to the usual one for null; 0 when the processor does
+/// not have it. For tests: packed weights do not carry over.
 int rk_force_instruction_set(const char *name);
 /// Columns of one packed panel.
 int64_t rk_panel_width(void);
