@@ -28,7 +28,7 @@ static void on_message(j_common_ptr jpeg, int level) {
 
 int32_t rci_decode_jpeg(const uint8_t *bytes, size_t count, uint32_t max_side, uint64_t max_pixels, rci_image *image) {
     memset(image, 0, sizeof *image);
-    struct jpeg_decompress_struct jpeg;
+    struct jpeg_decompress_struct jpeg = {0};
     errors handler;
     jpeg.err = jpeg_std_error(&handler.base);
     handler.base.error_exit = on_error;
@@ -36,8 +36,8 @@ int32_t rci_decode_jpeg(const uint8_t *bytes, size_t count, uint32_t max_side, u
     handler.image = image;
     volatile int32_t status = RCI_CORRUPT;
     uint8_t *volatile line = NULL;
-    jpeg_create_decompress(&jpeg);
     if (setjmp(handler.jump)) goto failed;
+    jpeg_create_decompress(&jpeg);
     jpeg_mem_src(&jpeg, bytes, count);
     jpeg_read_header(&jpeg, TRUE);
     image->width = jpeg.image_width;
@@ -63,12 +63,11 @@ int32_t rci_decode_jpeg(const uint8_t *bytes, size_t count, uint32_t max_side, u
         JSAMPROW into = image->was_cmyk ? line : target;
         jpeg_read_scanlines(&jpeg, &into, 1);
         if (!image->was_cmyk) continue;
-        // Adobe files store inverted ink; the others are turned to match.
+        // Four-component files store inverted ink, marked by Adobe or not, as other readers take it.
         for (uint32_t x = 0; x < image->width; x++) {
-            int flip = jpeg.saw_Adobe_marker ? 0 : 255;
-            int black = line[x * 4 + 3] ^ flip;
+            int black = line[x * 4 + 3];
             for (int i = 0; i < 3; i++) {
-                int product = (line[x * 4 + i] ^ flip) * black + 128;
+                int product = line[x * 4 + i] * black + 128;
                 target[x * 3 + i] = (uint8_t)((product + (product >> 8)) >> 8);
             }
         }

@@ -62,7 +62,8 @@ int32_t rci_decode_png(const uint8_t *bytes, size_t count, uint32_t max_side, ui
     image->had_alpha = (kind & PNG_COLOR_MASK_ALPHA) || png_get_valid(png, info, PNG_INFO_tRNS);
     if (kind == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
     if (kind == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
-    if (kind & PNG_COLOR_MASK_ALPHA) png_set_strip_alpha(png);
+    // Transparent palettes and colours grow an alpha channel while they are expanded.
+    if (image->had_alpha) png_set_strip_alpha(png);
     if (depth == 16) png_set_swap(png);
     if (image->was_grey) png_set_gray_to_rgb(png);
     png_set_interlace_handling(png);

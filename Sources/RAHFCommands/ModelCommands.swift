@@ -7,6 +7,8 @@ struct InfoCommand: ParsableCommand {
         commandName: "info", abstract: "Describe a model: sizes, digest, variant, outputs, preprocessing.")
 
     @OptionGroup var modelOptions: ModelOptions
+    @Flag(help: "Read all weights and compare them with the hash stored beside them.")
+    var verify = false
 
     func run() throws {
         let info = try modelOptions.load().info
@@ -35,6 +37,16 @@ struct InfoCommand: ParsableCommand {
         ]
         for (name, value) in lines {
             print(name + String(repeating: " ", count: 16 - name.count) + value)
+        }
+        if verify {
+            let folder: ModelFolder
+            do { folder = try ModelFolder(path: try modelOptions.path()) } catch let error as WeightsError {
+                throw Failure(.invalidModel, error.description)
+            }
+            guard folder.verify() else {
+                throw Failure(.invalidModel, "the weights do not have the hash stored with them")
+            }
+            print("verified        the weights are those that were written")
         }
     }
 }

@@ -5,6 +5,11 @@ enum EXIF {
         var position = 2
         while position + 4 <= bytes.count, bytes[position] == 0xff {
             let marker = bytes[position + 1]
+            // Any number of fill bytes may stand before a marker.
+            if marker == 0xff {
+                position += 1
+                continue
+            }
             // Image data follows: no more headers.
             if marker == 0xda || marker == 0xd9 { return nil }
             let length = Int(bytes[position + 2]) << 8 | Int(bytes[position + 3])

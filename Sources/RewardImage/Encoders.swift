@@ -16,7 +16,8 @@ public enum PNGEncoder {
     }
 
     private static func level(_ value: Float) -> UInt8 {
-        UInt8((min(max(value, 0), 1) * 255).rounded())
+        // Not above zero covers NaN, which is drawn black.
+        value > 0 ? UInt8((min(value, 1) * 255).rounded()) : 0
     }
 
     private static func encode(_ samples: [UInt8], _ width: Int, _ height: Int, channels: Int32) -> [UInt8] {

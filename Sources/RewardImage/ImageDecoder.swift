@@ -80,7 +80,8 @@ public enum ImageDecoder {
             case .webp: rci_decode_webp
             }
         var found = rci_image()
-        let status = decoder(bytes, bytes.count, UInt32(limits.maxSide), UInt64(limits.maxPixels), &found)
+        let status = decoder(
+            bytes, bytes.count, UInt32(clamping: limits.maxSide), UInt64(clamping: limits.maxPixels), &found)
         let (width, height) = (Int(found.width), Int(found.height))
         guard status == Int32(RCI_OK.rawValue), let samples = found.samples else {
             let message = withUnsafeBytes(of: found.message) { raw in

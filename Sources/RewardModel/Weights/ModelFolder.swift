@@ -22,8 +22,14 @@ public struct ModelFolder: Sendable {
         hash.update(configBytes)
         hash.update(try readFile("\(path)/spiece.model"))
         hash.update(weights.header)
-        weights.withData { hash.update($0) }
+        // The header holds the data's hash in files of our own; others are read through once.
+        if weights.metadata[SafetensorsFile.hashKey] == nil { hash.update(Array(weights.hashData().utf8)) }
         digest = "sha256:\(hash.hexDigest())"
+    }
+
+    /// True when the data's stored hash, if there is one, is that of the data. Reads the whole file.
+    public func verify() -> Bool {
+        weights.metadata[SafetensorsFile.hashKey].map { $0 == weights.hashData() } ?? true
     }
 
     /// Writes a new model with seeded weights: the same seed gives the same bytes.

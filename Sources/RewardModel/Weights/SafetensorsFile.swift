@@ -46,6 +46,17 @@ public final class SafetensorsFile: Sendable {
     package let dataRange: Range<Int>
     private let file: MappedFile
 
+    /// Metadata key under which our writer keeps the SHA-256 of the data section, so that opening a model of
+    /// gigabytes need not read it all.
+    static let hashKey = "rahf.data_sha256"
+
+    /// SHA-256 of the data section, computed now.
+    package func hashData() -> String {
+        var hash = SHA256()
+        withData { hash.update($0) }
+        return hash.hexDigest()
+    }
+
     /// Headers beyond this are refused, as other readers do.
     private static let maximumHeader = 100 << 20
 

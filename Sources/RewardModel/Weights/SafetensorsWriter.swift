@@ -21,7 +21,10 @@ public struct SafetensorsWriter {
         _ entries: [Entry], to path: String, values: (Entry) -> [Float]
     ) throws(WeightsError) {
         var offset = 0
-        var parts: [String] = []
+        // The data's hash is known only after the data: 64 digits are kept free for it.
+        let blank = String(repeating: "0", count: 64)
+        let metadata = "\"__metadata__\":{\"\(SafetensorsFile.hashKey)\":\""
+        var parts: [String] = ["\(metadata)\(blank)\"}"]
         for entry in entries {
             let size = entry.shape.reduce(4, *)
             let shape = entry.shape.map(String.init).joined(separator: ",")
@@ -38,11 +41,15 @@ public struct SafetensorsWriter {
         guard let file = fopen(temporary, "wb") else { throw failure(temporary) }
         var ok = withUnsafeBytes(of: UInt64(header.count).littleEndian) { fwrite($0.baseAddress, 1, 8, file) == 8 }
         ok = ok && fwrite(header, 1, header.count, file) == header.count
+        var hash = SHA256()
         for entry in entries where ok {
             let floats = values(entry)
             precondition(floats.count == entry.shape.reduce(1, *), "values must fill \(entry.name)")
             ok = fwrite(floats, 4, floats.count, file) == floats.count
+            floats.withUnsafeBytes { hash.update($0) }
         }
+        ok = ok && fseek(file, 8 + 1 + metadata.utf8.count, SEEK_SET) == 0
+        ok = fputs(hash.hexDigest(), file) >= 0 && ok
         ok = fflush(file) == 0 && ok
         ok = fsync(fileno(file)) == 0 && ok
         let closed = fclose(file) == 0

@@ -1,0 +1,31 @@
+# make demo and make test do all the set-up on a fresh Debian 12 with Swift.
+.PHONY: demo test build bench parity format lint packages
+
+flags := -c release --explicit-target-dependency-import-check error
+
+demo: build
+	Scripts/demo.sh
+
+test: packages lint
+	swift build $(flags) --build-tests
+	swift test $(flags)
+
+build: packages
+	swift build $(flags) --product rahf
+
+# Speed and memory beside PyTorch, in one run.
+bench: build
+	Scripts/bench.sh
+
+# The model and the tokenizer beside PyTorch and the sentencepiece package; installs them into .venv.
+parity: build
+	Scripts/parity.sh
+
+format:
+	swift format -i -r Sources Tests Package.swift
+
+lint:
+	swift format lint --strict -r Sources Tests Package.swift
+
+packages:
+	@Scripts/install-packages.sh

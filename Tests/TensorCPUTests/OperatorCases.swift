@@ -1,0 +1,114 @@
+import TensorCPU
+import TensorGraph
+
+/// One operator at one shape: how to build it from float inputs. The same case is run for its gradient and for bits.
+struct OperatorCase: CustomTestStringConvertible, Sendable {
+    var name: String
+    /// Shapes of the float inputs, differentiated one by one.
+    var inputs: [Shape]
+    /// Inputs that have a gradient rule. Nil means all.
+    var differentiable: [Int]?
+    var build: @Sendable (inout Graph, [Tensor]) -> Tensor
+
+    var testDescription: String { name }
+
+    static let all: [OperatorCase] = products + attentions + convolutions + elementwise + shapes
+
+    static let products: [OperatorCase] = [(1, 1, 1), (1, 7, 3), (5, 17, 33), (50, 65, 16)].flatMap { m, k, n in
+        [
+            OperatorCase(name: "linear \(m)×\(k)×\(n)", inputs: [[m, k], [n, k], [n]]) {
+                $0.linear($1[0], $1[1], bias: $1[2])
+            },
+            OperatorCase(
+                name: "linear, activation and residual fused \(m)×\(k)×\(n)", inputs: [[m, k], [n, k], [m, n]]
+            ) {
+                let product = $0.linear($1[0], $1[1])
+                return $0.add($0.activation(product, .geluTanh), $1[2])
+            },
+            OperatorCase(name: "transposed linear \(m)×\(n)×\(k)", inputs: [[m, n], [n, k]]) {
+                $0.linearTransposed($1[0], $1[1])
+            },
+        ]
+    }
+
+    static let attentions: [OperatorCase] = [(1, 1, 1, 1, 4), (2, 5, 3, 2, 8), (1, 30, 9, 3, 5)].flatMap {
+        batch, queries, keys, heads, d in
+        let (q, k) = (Shape([batch, queries, heads * d]), Shape([batch, keys, heads * d]))
+        return [
+            OperatorCase(name: "attention \(q) over \(k)", inputs: [q, k, k]) {
+                $0.attention(query: $1[0], key: $1[1], value: $1[2], heads: heads, scale: 0.5)
+            },
+            OperatorCase(
+                name: "attention with bias and key counts \(q) over \(k)", inputs: [q, k, k, [heads, queries, keys]],
+                differentiable: [0, 1, 2]
+            ) {
+                let counts = (0..<batch).map { Int32(max(1, keys - 1 - $0)) }
+                let counted = $0.constant(counts, [batch])
+                return $0.attention(
+                    query: $1[0], key: $1[1], value: $1[2], heads: heads, scale: 0.3, bias: $1[3], keyCounts: counted)
+            },
+        ]
+    }
+
+    /// Height, width, channels in and out, kernel, stride.
+    static let convolutions: [OperatorCase] = [
+        (1, 1, 1, 1, 3, 1), (1, 1, 3, 2, 5, 1), (4, 3, 2, 5, 3, 1), (5, 5, 3, 17, 2, 1), (6, 4, 3, 2, 3, 2),
+    ].flatMap { h, w, i, o, k, s in
+        [
+            OperatorCase(
+                name: "convolution \(h)×\(w)×\(i) to \(o), kernel \(k), stride \(s)",
+                inputs: [[2, h, w, i], [o, i, k, k], [o]]
+            ) { $0.convolution($1[0], $1[1], bias: $1[2], stride: s) },
+            OperatorCase(
+                name: "transposed convolution \(h)×\(w)×\(i) to \(o), kernel \(k)",
+                inputs: [[2, h, w, i], [i, o, k, k], [o]]
+            ) {
+                $0.transposedConvolution(
+                    $1[0], $1[1], bias: $1[2], stride: 2, padding: k / 2, outputSize: (2 * h, 2 * w))
+            },
+        ]
+    }
+
+    static let elementwise: [OperatorCase] =
+        [Shape([1, 1]), Shape([3, 5]), Shape([2, 3, 19])].flatMap { shape in
+            let row = Shape([shape.last])
+            // A layer norm over one channel is constant: its gradient is zero and tests nothing.
+            let norms: [OperatorCase] =
+                shape.last == 1
+                ? []
+                : [
+                    OperatorCase(name: "layer norm \(shape)", inputs: [shape, row, row]) {
+                        $0.norm($1[0], .layer, epsilon: 1e-5, scale: $1[1], shift: $1[2])
+                    },
+                    OperatorCase(name: "RMS norm \(shape)", inputs: [shape, row]) {
+                        $0.norm($1[0], .rms, epsilon: 1e-5, scale: $1[1])
+                    },
+                ]
+            let activations = Activation.allCases.map { kind in
+                OperatorCase(name: "\(kind) \(shape)", inputs: [shape]) { $0.activation($1[0], kind) }
+            }
+            return norms + activations + [
+                OperatorCase(name: "add a row to \(shape)", inputs: [shape, row]) { $0.add($1[0], $1[1]) },
+                OperatorCase(name: "multiply \(shape)", inputs: [shape, shape]) { $0.multiply($1[0], $1[1]) },
+                OperatorCase(name: "multiply \(shape) by a row", inputs: [shape, row]) { $0.multiply($1[0], $1[1]) },
+                OperatorCase(name: "affine \(shape)", inputs: [shape]) { $0.affine($1[0], factor: -2, offset: 3) },
+            ]
+        }
+
+    static let shapes: [OperatorCase] = [
+        OperatorCase(name: "transpose", inputs: [[2, 3, 4, 5]]) { $0.transpose($1[0], [0, 3, 1, 2]) },
+        OperatorCase(name: "transpose of reshaped", inputs: [[6, 4]]) {
+            let tiles = $0.reshape($1[0], [2, 3, 4])
+            return $0.transpose(tiles, [2, 0, 1])
+        },
+        OperatorCase(name: "slice", inputs: [[2, 5, 3]]) { $0.slice($1[0], axis: 1, 1..<4) },
+        OperatorCase(name: "pad", inputs: [[2, 3]]) { $0.pad($1[0], axis: 0, before: 2, after: 1) },
+        OperatorCase(name: "concatenate", inputs: [[2, 1, 3], [2, 4, 3]]) { $0.concatenate([$1[0], $1[1]], axis: 1) },
+        OperatorCase(name: "broadcast", inputs: [[3, 2]]) { $0.broadcast($1[0], leading: [4]) },
+        OperatorCase(name: "sum over leading axes", inputs: [[4, 2, 3]]) { $0.sumLeading($1[0], to: [2, 3]) },
+        OperatorCase(name: "embedding", inputs: [[5, 3]]) {
+            let indices = $0.constant([4, 0, 4, 1], [2, 2])
+            return $0.embedding($1[0], indices)
+        },
+    ]
+}
