@@ -91,3 +91,19 @@ struct CreateCommand: ParsableCommand {
         print("\(out): \(config.name), untrained, seed \(seed)")
     }
 }
+
+/// `rahf tokenize`: the ids the model reads, to compare vocabularies.
+struct TokenizeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tokenize", abstract: "Print each line of standard input as token ids, one JSON array a line.")
+
+    @Option(help: "A SentencePiece vocabulary.")
+    var tokenizer: String
+
+    func run() throws {
+        let tokenizer = try Tokenizer(modelPath: tokenizer)
+        while let line = readLine() {
+            print(JSON.array(tokenizer.encode(line).map { .integer(Int($0)) }).text)
+        }
+    }
+}

@@ -7,7 +7,9 @@ struct RAHF: ParsableCommand {
         commandName: "rahf",
         abstract: "Rich human feedback for generated images: scores, heatmaps, misaligned words and their gradients.",
         version: "0.1.0",
-        subcommands: [ScoreCommand.self, GradientCommand.self, InfoCommand.self, CreateCommand.self])
+        subcommands: [
+            ScoreCommand.self, GradientCommand.self, InfoCommand.self, CreateCommand.self, TokenizeCommand.self,
+        ])
 
 }
 

@@ -1,5 +1,6 @@
 import TensorCPU
 import TensorGraph
+import Testing
 
 /// One operator at one shape: how to build it from float inputs. The same case is run for its gradient and for bits.
 struct OperatorCase: CustomTestStringConvertible, Sendable {
@@ -107,7 +108,7 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
         OperatorCase(name: "broadcast", inputs: [[3, 2]]) { $0.broadcast($1[0], leading: [4]) },
         OperatorCase(name: "sum over leading axes", inputs: [[4, 2, 3]]) { $0.sumLeading($1[0], to: [2, 3]) },
         OperatorCase(name: "embedding", inputs: [[5, 3]]) {
-            let indices = $0.constant([4, 0, 4, 1], [2, 2])
+            let indices = $0.constant([4, 0, 4, 1] as [Int32], [2, 2])
             return $0.embedding($1[0], indices)
         },
     ]
