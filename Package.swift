@@ -16,20 +16,15 @@ let cGates: [CSetting] = [.treatAllWarnings(as: .error)]
 let cxxGates: [CXXSetting] = [.treatAllWarnings(as: .error)]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
-let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 
 let package = Package(
     name: "rahf",
     products: [
         .library(name: "RewardModel", targets: ["RewardModel"]),
-        .library(name: "RewardServer", targets: ["RewardServer"]),
         .executable(name: "rahf", targets: ["rahf"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         // C: system libraries and shims, each with exactly one importer.
@@ -40,53 +35,41 @@ let package = Package(
         .target(
             name: "CSentencePiece", cxxSettings: cxxGates,
             linkerSettings: [.linkedLibrary("sentencepiece")]),
-        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
 
         // The graph and its engine.
         .target(name: "TensorGraph", swiftSettings: safe),
         .target(name: "TensorCPU", dependencies: ["TensorGraph", "CKernels"], swiftSettings: gates),
 
-        // Images, the model, the wire, the service, the commands.
+        // Images, the model, the commands.
         .target(name: "RewardImage", dependencies: ["CImageCodecs"], swiftSettings: gates),
         .target(
             name: "RewardModel",
             dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece"],
             swiftSettings: gates),
-        .target(name: "RewardWire", dependencies: [protobuf], swiftSettings: safe),
-        .target(
-            name: "RewardServer",
-            dependencies: ["RewardWire", "RewardModel", "RewardImage", "CZeroMQ", logging],
-            swiftSettings: gates),
         .target(
             name: "RAHFCommands",
-            dependencies: ["RewardServer", "RewardWire", "RewardModel", "RewardImage", argumentParser, logging],
+            dependencies: ["RewardModel", "RewardImage", argumentParser],
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
 
         // Tests.
         .target(name: "RewardTestSupport", path: "Tests/RewardTestSupport", swiftSettings: gates),
         .testTarget(
-            name: "TensorGraphTests", dependencies: ["TensorGraph", "RewardTestSupport"], swiftSettings: gates),
+            name: "TensorGraphTests", dependencies: ["TensorGraph"], swiftSettings: gates),
         .testTarget(
             name: "TensorCPUTests",
             dependencies: ["TensorGraph", "TensorCPU", "CKernels", "RewardTestSupport"], swiftSettings: gates),
         .testTarget(
-            name: "RewardImageTests", dependencies: ["RewardImage", "RewardTestSupport"], swiftSettings: gates),
+            name: "RewardImageTests", dependencies: ["RewardImage", "RewardTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(
             name: "RewardModelTests",
             dependencies: ["RewardModel", "RewardImage", "TensorGraph", "TensorCPU", "RewardTestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: gates),
         .testTarget(
-            name: "RewardWireTests", dependencies: ["RewardWire", "RewardTestSupport", protobuf],
-            swiftSettings: gates),
-        .testTarget(
-            name: "RewardServerTests",
-            dependencies: ["RewardServer", "RewardWire", "RewardModel", "RewardImage", "RewardTestSupport"],
-            swiftSettings: gates),
-        .testTarget(
             name: "RAHFCommandsTests",
-            dependencies: ["RAHFCommands", "RewardModel", "RewardImage", "RewardTestSupport"],
+            dependencies: ["RAHFCommands", "RewardModel", "RewardTestSupport"],
             swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],

@@ -1,0 +1,66 @@
+import FoundationEssentials
+import Glibc
+import RewardModel
+import RewardTestSupport
+import Testing
+
+/// The built command, run as a stranger's script would run it.
+@Suite struct CommandTests {
+    private static let model = Fixtures.path("RewardModelTests", "golden-multi-port")
+    private static let picture = "\(model)/picture-0.png"
+
+    /// Runs `rahf` through the shell: its standard output and exit code.
+    private func rahf(_ arguments: String) -> (output: String, code: Int32) {
+        let command = "\(Fixtures.repository)/.build/release/rahf \(arguments) 2>/dev/null"
+        guard let pipe = popen(command, "r") else { return ("", -1) }
+        var output: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while case let count = fread(&chunk, 1, chunk.count, pipe), count > 0 { output += chunk[..<count] }
+        return (String(decoding: output, as: UTF8.self), pclose(pipe) >> 8)
+    }
+
+    struct Line: Decodable {
+        struct Problem: Decodable {
+            var code: String
+        }
+        var status: String
+        var scores: [String: Double]?
+        var error: Problem?
+    }
+
+    private func lines(_ output: String) throws -> [Line] {
+        try output.split(separator: "\n").map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+    }
+
+    @Test func scoreWritesOneObjectPerImage() throws {
+        let run = rahf("score --model \(Self.model) --prompt 'a red cat' --format json \(Self.picture) \(Self.picture)")
+        let lines = try lines(run.output)
+        #expect(run.code == 0 && lines.count == 2)
+        #expect(lines[0].status == "ok" && lines[0].scores?.count == ScoreKind.allCases.count)
+        #expect(lines[0].scores == lines[1].scores)
+    }
+
+    @Test func aFailedImageHasACodeAndNoScoresAndItsNeighbourStillHasThem() throws {
+        let run = rahf(
+            "score --model \(Self.model) --prompt 'a red cat' --format json /nonexistent.png \(Self.picture) /dev/null")
+        let lines = try lines(run.output)
+        #expect(run.code == 1)
+        #expect(lines.map(\.status) == ["error", "ok", "error"])
+        #expect(lines[0].error?.code == "file_error" && lines[0].scores == nil)
+        #expect(lines[2].error?.code == "invalid_image")
+    }
+
+    @Test(arguments: [
+        "score --model \(model) \(picture)", "score --model \(model) --prompt x",
+        "score --prompt x --outputs smell \(picture)",
+        "gradient --model \(model) --prompt x --of beauty=1 --out /tmp/never.npy \(picture)",
+        "gradient --model \(model) --prompt x --of overall=nan --out /tmp/never.npy \(picture)",
+    ])
+    func wrongUsageExitsWith64(arguments: String) {
+        #expect(rahf(arguments).code == 64)
+    }
+
+    @Test func aMissingModelFails() {
+        #expect(rahf("info --model /nonexistent").code == 1)
+    }
+}
