@@ -9,8 +9,8 @@ struct RAHF: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             ScoreCommand.self, GradientCommand.self, InfoCommand.self, CreateCommand.self, TokenizeCommand.self,
+            BenchmarkCommand.self,
         ])
-
 }
 
 /// The options that choose a model.

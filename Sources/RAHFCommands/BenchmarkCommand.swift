@@ -1,0 +1,48 @@
+import ArgumentParser
+import Glibc
+import RewardImage
+import RewardModel
+
+/// `rahf benchmark`: times passes one by one, so that a script can take turns with another program.
+struct BenchmarkCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "benchmark",
+        abstract: "For each line 'BATCH OUTPUTS' (or '1 gradient') on standard input, run one pass and print its time.",
+        discussion: "The pass scores the image BATCH times. Prints {\"seconds\":…,\"scores\":[…]} a line.")
+
+    @OptionGroup var modelOptions: ModelOptions
+    @Option(help: "The prompt.")
+    var prompt: String
+    @Argument(help: "PNG, JPEG or WebP.")
+    var image: String
+
+    func run() throws {
+        let predictor = try modelOptions.load()
+        let (image, notes) = try loadImage(image)
+        while let line = readLine() {
+            let words = line.split(separator: " ")
+            guard words.count == 2, let batch = Int(words[0]), (1...64).contains(batch) else {
+                throw ValidationError("a line is 'BATCH OUTPUTS', not '\(line)'")
+            }
+            var item = PredictionItem(image: image, imageNotes: notes, prompt: prompt, outputs: [])
+            if words[1] == "gradient" {
+                item.objective = Objective(scoreWeights: [.plausibility: 1])
+            } else {
+                item.outputs = try ScoreCommand.outputs(String(words[1]))
+            }
+            let items = [PredictionItem](repeating: item, count: batch)
+            let started = Self.now()
+            let predictions = try predictor.predict(items).map { try $0.get() }
+            let seconds = Self.now() - started
+            let scores = predictions.first?.scores.map { scores in ScoreKind.allCases.map { JSON.number(scores[$0]) } }
+            print(JSON.object([("seconds", .number(Float(seconds))), ("scores", .array(scores ?? []))]).text)
+            fflush(nil)
+        }
+    }
+
+    private static func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+}
