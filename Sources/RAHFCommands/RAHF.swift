@@ -29,7 +29,9 @@ struct ModelOptions: ParsableArguments {
 
     func load() throws -> Predictor {
         let path = try path()
-        if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1") }
+        if let threads, !(1...Predictor.Options.maximumThreads).contains(threads) {
+            throw ValidationError("--threads is \(threads); it must be 1 to \(Predictor.Options.maximumThreads)")
+        }
         return try Predictor.load(folder: path, options: .init(threads: threads))
     }
 }

@@ -52,6 +52,7 @@ import Testing
 
     @Test(arguments: [
         "score --model \(model) \(picture)", "score --model \(model) --prompt x",
+        "score --model \(model) --threads 1000000 --prompt x \(picture)",
         "score --prompt x --outputs smell \(picture)",
         "gradient --model \(model) --prompt x --of beauty=1 --out /tmp/never.npy \(picture)",
         "gradient --model \(model) --prompt x --of overall=nan --out /tmp/never.npy \(picture)",

@@ -8,13 +8,17 @@ import TensorGraph
 /// A result has the same bits alone or in any batch, in any order and at any thread count.
 public final class Predictor: Scorer {
     public struct Options: Sendable {
-        /// Threads that share the work. The default is the machine's processors.
+        /// More threads than this only cost memory.
+        public static let maximumThreads = 256
+
+        /// Threads that share the work, 1 to `maximumThreads`. The default is the machine's processors.
         public var threads: Int
         /// Most items of one pass. The default is 8; more costs memory and gains little.
         public var maxBatch: Int
 
         public init(threads: Int? = nil, maxBatch: Int = 8) {
-            self.threads = max(threads ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1)
+            let wanted = threads ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+            self.threads = min(max(wanted, 1), Self.maximumThreads)
             self.maxBatch = max(maxBatch, 1)
         }
     }
