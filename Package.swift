@@ -35,6 +35,7 @@ let package = Package(
         .target(
             name: "CSentencePiece", cxxSettings: cxxGates,
             linkerSettings: [.linkedLibrary("sentencepiece")]),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
 
         // The graph and its engine.
         .target(name: "TensorGraph", swiftSettings: safe),
@@ -46,6 +47,7 @@ let package = Package(
             name: "RewardModel",
             dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece"],
             swiftSettings: gates),
+        .target(name: "RewardServer", dependencies: ["CZeroMQ"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
             dependencies: ["RewardModel", "RewardImage", argumentParser],
@@ -67,6 +69,7 @@ let package = Package(
             dependencies: ["RewardModel", "RewardImage", "TensorGraph", "TensorCPU", "RewardTestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: gates),
+        .testTarget(name: "RewardServerTests", dependencies: ["RewardServer"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
             dependencies: ["RAHFCommands", "RewardModel", "RewardTestSupport"],

@@ -1,0 +1,96 @@
+import CZeroMQ
+import Glibc
+
+/// One libzmq socket. It belongs to the thread that made it.
+package final class Socket {
+    package enum Kind: Sendable {
+        case router, dealer, request
+
+        var number: Int32 {
+            switch self {
+            case .router: ZMQ_ROUTER
+            case .dealer: ZMQ_DEALER
+            case .request: ZMQ_REQ
+            }
+        }
+    }
+
+    /// One received message.
+    package struct Multipart: Sendable, Equatable {
+        /// The frames that were within the limit.
+        package var frames: [[UInt8]]
+        /// Frames past the limit, read and thrown away.
+        package var discardedFrames: Int
+    }
+
+    private let context: Context
+    let pointer: UnsafeMutableRawPointer
+
+    package init(_ kind: Kind, in context: Context) throws(ZeroMQError) {
+        guard let pointer = zmq_socket(context.pointer, kind.number) else { throw .last("zmq_socket") }
+        self.context = context
+        self.pointer = pointer
+    }
+
+    deinit {
+        _ = zmq_close(pointer)
+    }
+
+    /// Binds and returns the endpoint with its real port: `tcp://127.0.0.1:*` lets the system choose one.
+    package func bind(_ endpoint: String) throws(ZeroMQError) -> String {
+        guard zmq_bind(pointer, endpoint) == 0 else { throw .last("bind \(endpoint)") }
+        var text = [CChar](repeating: 0, count: 512)
+        var size = text.count
+        guard zmq_getsockopt(pointer, ZMQ_LAST_ENDPOINT, &text, &size) == 0 else {
+            throw .last("the endpoint of \(endpoint)")
+        }
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    package func unbind(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_unbind(pointer, endpoint) == 0 else { throw .last("unbind \(endpoint)") }
+    }
+
+    package func connect(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_connect(pointer, endpoint) == 0 else { throw .last("connect \(endpoint)") }
+    }
+
+    /// Sends all frames as one message without waiting.
+    ///
+    /// Throws EAGAIN when a peer's queue is full and, from a ROUTER with `mandatory` set, EHOSTUNREACH when it is gone.
+    package func send(_ frames: [[UInt8]]) throws(ZeroMQError) {
+        precondition(!frames.isEmpty, "a message has at least one frame")
+        for (index, frame) in frames.enumerated() {
+            let more = index < frames.count - 1 ? ZMQ_SNDMORE : 0
+            while zmq_send(pointer, frame, frame.count, ZMQ_DONTWAIT | more) < 0 {
+                guard zmq_errno() == EINTR else { throw .last("send") }
+            }
+        }
+    }
+
+    /// Receives one whole message if there is one, without waiting.
+    ///
+    /// Every frame is read, so the next call starts at a message; those past `maxFrames` are only counted.
+    package func receive(maxFrames: Int) throws(ZeroMQError) -> Multipart? {
+        var received = Multipart(frames: [], discardedFrames: 0)
+        var message = zmq_msg_t()
+        zmq_msg_init(&message)
+        defer { zmq_msg_close(&message) }
+        repeat {
+            while zmq_msg_recv(&message, pointer, ZMQ_DONTWAIT) < 0 {
+                switch zmq_errno() {
+                case EINTR: continue
+                case EAGAIN where received.frames.isEmpty && received.discardedFrames == 0: return nil
+                default: throw .last("receive")
+                }
+            }
+            if received.frames.count < maxFrames {
+                let bytes = UnsafeRawBufferPointer(start: zmq_msg_data(&message), count: zmq_msg_size(&message))
+                received.frames.append(Array(bytes))
+            } else {
+                received.discardedFrames += 1
+            }
+        } while zmq_msg_more(&message) != 0
+        return received
+    }
+}
