@@ -8,7 +8,7 @@ demo: build
 
 test: packages lint
 	swift build $(flags) --build-tests
-	swift test $(flags)
+	swift test -c release --skip-build
 
 build: packages
 	swift build $(flags) --product rahf
