@@ -47,6 +47,8 @@ let package = Package(
             name: "RewardModel",
             dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece"],
             swiftSettings: gates),
+        .target(
+            name: "RewardData", dependencies: ["RewardModel", "RewardImage"], swiftSettings: gates),
         .target(name: "RewardServer", dependencies: ["CZeroMQ"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
