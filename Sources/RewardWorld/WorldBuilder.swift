@@ -1,6 +1,6 @@
-import RewardData
-import RewardImage
-import RewardModel
+package import RewardData
+package import RewardImage
+package import RewardModel
 
 /// A finished picture and everything known and said about it.
 package struct WorldPicture: Sendable {

@@ -1,6 +1,7 @@
 /// What generators do wrong, imitated.
 package enum DamageKind: String, CaseIterable, Sendable, Codable {
-    case elastic, smear, blur, duplicate, mirror, ghosting, stretch, flatten, grain, posterise, lines, bulge, wave, holes
+    case elastic, smear, blur, duplicate, mirror, ghosting, stretch, flatten, grain, posterise, lines, bulge, wave,
+        holes
     case fade, oversharpen
     case patchCopy = "patch_copy"
     case colourShift = "colour_shift"

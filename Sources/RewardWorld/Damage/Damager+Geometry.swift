@@ -10,7 +10,8 @@ extension Damager {
         let down = ValueNoise.field(box.width, box.height, cell: cell, &second)
         let (box, mask) = (box, mask)
         return remapped { place in
-            let index = (Int((place.y + mask.y).rounded()) - box.y) * box.width + Int((place.x + mask.x).rounded()) - box.x
+            let index =
+                (Int((place.y + mask.y).rounded()) - box.y) * box.width + Int((place.x + mask.x).rounded()) - box.x
             return place + SIMD2(across[index] - 0.5, down[index] - 0.5) * (2 * reach)
         }
     }

@@ -19,8 +19,9 @@ enum JPEGRoundTrip {
         canvas.pixels.withUnsafeBufferPointer { pixels in
             for y in 0..<box.height {
                 for x in 0..<box.width {
-                    let pixel = pixels[(box.y + y) * canvas.width + box.x + x].clamped(
-                        lowerBound: .zero, upperBound: .one) * 255
+                    let pixel =
+                        pixels[(box.y + y) * canvas.width + box.x + x].clamped(
+                            lowerBound: .zero, upperBound: .one) * 255
                     luma.values[y * luma.stride + x] = pixel.luma - 128
                     let place = y / 2 * blue.stride + x / 2
                     blue.values[place] += (-0.168_736 * pixel.x - 0.331_264 * pixel.y + 0.5 * pixel.z) * 0.25

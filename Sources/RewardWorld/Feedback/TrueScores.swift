@@ -46,7 +46,9 @@ enum TrueScores {
         init(_ picture: Canvas, _ finish: Finish) {
             blur = finish.blur / Finish.strongestBlur
             noise = finish.noise / Finish.strongestNoise
-            let lost = finish.quality.map { Float(Finish.qualities.upperBound - $0) / Float(Finish.qualities.count - 1) }
+            let lost = finish.quality.map {
+                Float(Finish.qualities.upperBound - $0) / Float(Finish.qualities.count - 1)
+            }
             compression = (lost ?? 0) * (lost ?? 0)
             var (sum, square, chroma, mass) = (Float(0), Float(0), Float(0), Float(0))
             // First and second circular moments of hue, weighted by how coloured a pixel is.

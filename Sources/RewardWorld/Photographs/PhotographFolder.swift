@@ -17,8 +17,9 @@ package enum PhotographFolder {
             let before = photographs.count
             for name in names where isPicture(name) {
                 let path = "\(folder)/\(name)"
+                let bytes = try read(path)
                 let image: Image
-                do throws(ImageError) { image = try ImageDecoder.decode(try read(path)).image } catch {
+                do throws(ImageError) { image = try ImageDecoder.decode(bytes).image } catch {
                     throw Failure(.invalidImage, "\(path): \(error)")
                 }
                 guard min(image.width, image.height) >= smallestSide else {

@@ -32,7 +32,9 @@ enum ScenePlanner {
 
     private static func ground(_ photograph: String?, _ random: inout WorldRandom) -> Ground {
         if let photograph { return .photograph(photograph) }
-        let plain: [ColourName] = [.white, .white, .grey, .black, .blue, .green, .yellow, .pink, .brown, .cyan, .purple]
+        let plain: [ColourName] = [
+            .white, .white, .grey, .black, .blue, .green, .yellow, .pink, .brown, .cyan, .purple,
+        ]
         switch random.integer(0...9) {
         case 0...4: return .plain(random.pick(plain))
         case 5...6:
