@@ -49,11 +49,12 @@ struct SynthesizeCommand: ParsableCommand {
         let options = try options()
         let builder = try WorldBuilder(options: options, photographFolders: photographs)
         let start = ContinuousClock.now
+        let watched = isatty(2) == 1
         let summary = try WorldWriter.write(builder, count: count, to: out, threads: threads) { summary in
-            writeError("\r\(summary.groups) of \(count)", terminator: "")
+            if watched { writeError("\r\(summary.groups) of \(count)", terminator: "") }
         }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
-        writeError("\r", terminator: "")
+        if watched { writeError("\r", terminator: "") }
         print(
             """
             \(out): \(summary.pictures) pictures of \(summary.groups) subjects, \(summary.damaged) damaged, \

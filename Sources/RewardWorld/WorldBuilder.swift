@@ -37,7 +37,7 @@ package struct WorldBuilder: Sendable {
         let damage = plan.chance(isScene ? options.damagedScenes : options.damagedPhotographs)
         let subject = isScene ? scene(index, contradict, &plan) : view(index, contradict, &plan)
         var finishing = random(index, .finish)
-        let finish = Finish(&finishing)
+        let finish = Finish(keepsColours: isScene, &finishing)
         let clean = finish.apply(to: subject.canvas)
         var annotators = random(index, .annotators)
         let name = (isScene ? "s" : "p") + String(repeating: "0", count: max(6 - "\(index)".count, 0)) + "\(index)"
@@ -135,7 +135,7 @@ package struct WorldBuilder: Sendable {
             }
             let finished = finish.apply(to: current)
             let (change, strikes) = Self.change(clean, finished, mask)
-            guard change.visibleShare >= TrueScores.leastVisibleShare else { continue }
+            guard change.isVisible else { continue }
             for place in records.indices {
                 records[place].visibleShare = change.visibleShare
                 records[place].meanChange = change.meanChange

@@ -38,11 +38,10 @@ struct Canvas: Sendable {
         let octets = [UInt8](unsafeUninitializedCapacity: pixels.count * 3) { target, count in
             pixels.withUnsafeBufferPointer { pixels in
                 for index in pixels.indices {
-                    let levels = (pixels[index].clamped(lowerBound: .zero, upperBound: .one) * 255 + 0.5)
-                    let whole = SIMD4<Int32>(levels, rounding: .towardZero)
-                    target[index * 3] = UInt8(truncatingIfNeeded: whole.x)
-                    target[index * 3 + 1] = UInt8(truncatingIfNeeded: whole.y)
-                    target[index * 3 + 2] = UInt8(truncatingIfNeeded: whole.z)
+                    let levels = pixels[index].clamped(lowerBound: .zero, upperBound: .one) * 255 + 0.5
+                    target[index * 3] = UInt8(levels.x)
+                    target[index * 3 + 1] = UInt8(levels.y)
+                    target[index * 3 + 2] = UInt8(levels.z)
                 }
             }
             count = pixels.count * 3

@@ -21,14 +21,15 @@ struct Finish: Sendable {
     static let strongestNoise: Float = 0.07
     static let qualities = 15...95
 
-    init(_ random: inout WorldRandom) {
+    /// - Parameter keepsColours: for drawn scenes, whose prompts name colours that must still be told apart.
+    init(keepsColours: Bool, _ random: inout WorldRandom) {
         noiseStream = random.fork()
         if random.chance(0.25) { return }
-        if random.chance(0.5) { gamma = exp(random.uniform(-0.75, 0.75)) }
-        if random.chance(0.45) { contrast = random.uniform(0.35, 1.25) }
-        if random.chance(0.35) { saturation = random.uniform(0.15, 1.35) }
+        if random.chance(0.5) { gamma = exp(random.uniform(-0.75, 0.75) * (keepsColours ? 0.7 : 1)) }
+        if random.chance(0.45) { contrast = random.uniform(keepsColours ? 0.55 : 0.35, 1.25) }
+        if random.chance(0.35) { saturation = random.uniform(keepsColours ? 0.65 : 0.15, 1.35) }
         if random.chance(0.3) {
-            tint = SIMD4(random.uniform(0.85, 1.12), random.uniform(0.9, 1.08), random.uniform(0.85, 1.12), 0)
+            tint = SIMD4(random.uniform(0.87, 1.1), random.uniform(0.92, 1.06), random.uniform(0.87, 1.1), 0)
         }
         if random.chance(0.35) { blur = random.uniform(0.3, Self.strongestBlur) }
         if random.chance(0.35) { noise = random.uniform(0.008, Self.strongestNoise) }
@@ -55,12 +56,10 @@ struct Finish: Sendable {
             for index in canvas.pixels.indices {
                 var pixel = canvas.pixels[index].clamped(lowerBound: .zero, upperBound: .one) * 1024
                 if gamma != 1 {
-                    let low = SIMD4<Int32>(pixel, rounding: .towardZero)
-                    let part = pixel - SIMD4<Float>(low)
                     for lane in 0..<3 {
-                        let place = Int(low[lane])
+                        let place = Int(pixel[lane])
                         let next = min(place + 1, 1024)
-                        pixel[lane] = curve[place] + (curve[next] - curve[place]) * part[lane]
+                        pixel[lane] = curve[place] + (curve[next] - curve[place]) * (pixel[lane] - Float(place))
                     }
                 } else {
                     pixel *= 1 / 1024

@@ -11,11 +11,15 @@ enum TrueScores {
         var visibleShare: Float
         /// The mean change inside the masks, in levels of 255.
         var meanChange: Float
+
+        /// Fainter damage is not asked of anybody.
+        var isVisible: Bool { visibleShare >= leastVisibleShare && meanChange >= leastMeanChange }
     }
 
     static let visibleLevels: Float = 12
-    /// Damage that shows in a smaller share of its mask than this is not asked of anybody.
     static let leastVisibleShare: Float = 0.1
+    /// In levels of 255.
+    static let leastMeanChange: Float = 4
 
     /// 1 for a clean picture; a damaged one falls by 0.35 at least, and the more the larger and plainer the damage:
     /// 1 − (0.35 + 0.65 (1 − exp(−(12 · area · visible share + mean change / 60)))).

@@ -18,8 +18,8 @@ struct Photograph: Sendable {
             width = canvas.width
             height = canvas.height
             pixels = canvas.pixels.map { pixel in
-                SIMD4<UInt8>(
-                    clamping: SIMD4<Int32>((pixel * 255).rounded(.toNearestOrEven), rounding: .towardZero))
+                let levels = pixel.clamped(lowerBound: .zero, upperBound: .one) * 255 + 0.5
+                return SIMD4(UInt8(levels.x), UInt8(levels.y), UInt8(levels.z), 0)
             }
         }
     }
