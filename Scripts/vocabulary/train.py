@@ -52,6 +52,7 @@ def main(world: str, photographs: str, fragments: str, out: str) -> None:
             vocab_size=PIECES,
             character_coverage=0.9995,
             byte_fallback=True,
+            required_chars="".join(map(chr, range(33, 127))),
             normalization_rule_name="nmt_nfkc",
             add_dummy_prefix=True,
             pad_id=0,

@@ -24,7 +24,7 @@ enum SimulatedAnnotators {
     static let strayPoint: Float = 0.02
     static let strayWord: Float = 0.008
     static let skip: Float = 0.01
-    static let mostPoints = 16
+    static let mostPoints = 24
 
     /// What there is to see.
     struct Sight: Sendable {
@@ -71,7 +71,8 @@ enum SimulatedAnnotators {
         if let weights, random.chance(habits.attention) {
             let places = weights.indices.filter { weights[$0] > 0.05 }
             let mass = places.reduce(Float(0)) { $0 + min(weights[$1], 1) }
-            let wanted = Int((mass / (.pi * disk * disk) * 1.1 * habits.eagerness + random.uniform(0.1, 0.9)).rounded())
+            let wanted = Int(
+                (mass / (.pi * disk * disk) * 1.45 * habits.eagerness + random.uniform(0.1, 0.9)).rounded())
             if !places.isEmpty {
                 for _ in 0..<min(max(wanted, 1), mostPoints) {
                     points.append(spot(weights, places, points, size, &random))
