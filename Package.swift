@@ -83,6 +83,10 @@ let package = Package(
         .testTarget(
             name: "RewardMetricsTests", dependencies: ["RewardMetrics", "RewardTestSupport"],
             exclude: ["Fixtures"], swiftSettings: gates),
+        .testTarget(
+            name: "RewardWorldTests",
+            dependencies: ["RewardWorld", "RewardData", "RewardModel", "RewardImage", "RewardTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(name: "RewardServerTests", dependencies: ["RewardServer"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",

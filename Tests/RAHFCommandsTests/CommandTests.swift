@@ -55,6 +55,9 @@ import Testing
         "score --model \(model) --threads 1000000 --prompt x \(picture)",
         "score --prompt x --outputs smell \(picture)",
         "gradient --model \(model) --prompt x --of beauty=1 --out /tmp/never.npy \(picture)",
+        "synthesize --out /tmp/never --count 0", "synthesize --out /tmp/never --count 3 --kinds smell",
+        "synthesize --out /tmp/never --count 3 --scenes 0.5", "synthesize --out /tmp/never --count 3 --size 8",
+        "synthesize --out /tmp/never --count 3 --contradicted 2",
         "gradient --model \(model) --prompt x --of overall=nan --out /tmp/never.npy \(picture)",
     ])
     func wrongUsageExitsWith64(arguments: String) {

@@ -1,8 +1,8 @@
-import RewardData
-import RewardModel
+package import RewardData
+package import RewardModel
 
 /// Three people who see the truth through their habits and their noise.
-enum SimulatedAnnotators {
+package enum SimulatedAnnotators {
     /// One person's habits.
     struct Habits: Sendable {
         /// Added to every Likert score.
@@ -27,7 +27,7 @@ enum SimulatedAnnotators {
     static let mostPoints = 24
 
     /// What there is to see.
-    struct Sight: Sendable {
+    package struct Sight: Sendable {
         var size: Int
         var scores: Scores
         /// How strongly each pixel looks implausible, 0 to 1; nil when none does.
@@ -35,9 +35,21 @@ enum SimulatedAnnotators {
         var misaligned: [Float]?
         var wordCount: Int
         var contradicted: Set<Int>
+
+        package init(
+            size: Int, scores: Scores, implausible: [Float]?, misaligned: [Float]?, wordCount: Int,
+            contradicted: Set<Int>
+        ) {
+            self.size = size
+            self.scores = scores
+            self.implausible = implausible
+            self.misaligned = misaligned
+            self.wordCount = wordCount
+            self.contradicted = contradicted
+        }
     }
 
-    static func annotate(_ sight: Sight, _ random: inout WorldRandom) -> [Annotation] {
+    package static func annotate(_ sight: Sight, _ random: inout WorldRandom) -> [Annotation] {
         // One person at most passes a picture over, so that somebody is left.
         let skipper = random.chance(skip * Float(panel.count)) ? random.integer(0...panel.count - 1) : nil
         return panel.enumerated().map { index, habits in
