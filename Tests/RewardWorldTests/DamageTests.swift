@@ -65,18 +65,20 @@ import Testing
         #expect(mean > 0.03 && mean < 0.08)
     }
 
-    @Test(arguments: [8, 40, 90])
-    func compressionDoesWhatLibjpegDoes(quality: Int) throws {
+    /// Against libjpeg where quantisation is coarse, and scipy's transform where it is fine (see the fixtures' script).
+    @Test(arguments: ["8.jpg", "40.jpg", "90.png"])
+    func compressionDoesWhatTheReferenceDoes(reference: String) throws {
         let clean = try Self.fixture("grey.png")
-        let expected = try Self.fixture("grey-\(quality).jpg")
+        let expected = try Self.fixture("grey-\(reference)")
+        let quality = try #require(Int(reference.prefix { $0 != "." }))
         let found = JPEGRoundTrip.apply(to: Canvas(clean), quality: quality).image
         guard case .uint8(let ours) = found.samples, case .uint8(let theirs) = expected.samples else {
             Issue.record("eight-bit samples expected")
             return
         }
-        // libjpeg's transform is in integers, so that a level may round either way, and a coefficient now and then.
         let gaps = zip(ours, theirs).map { abs(Float($0) - Float($1)) }
-        #expect(gaps.reduce(0, +) / Float(gaps.count) < 0.15)
+        // A coefficient on the edge between two steps may fall on either side of it.
+        #expect(gaps.reduce(0, +) / Float(gaps.count) < 0.1)
         #expect(gaps.filter { $0 > 1 }.count < gaps.count / 50)
     }
 
