@@ -1,11 +1,11 @@
-import TensorGraph
+package import TensorGraph
 
 /// The T5 encoder over image and text tokens, and one step of the decoder.
 extension NetworkBuilder {
     /// Image tokens `[B, V, D]` and text ids `[B, L]` to encoder states `[B, V + L, D]`.
     ///
     /// - Parameter tokenCounts: int32 `[B]`, `V` plus the item's text tokens: padding beyond is never attended to.
-    mutating func encode(_ visual: Tensor, _ ids: Tensor, tokenCounts: Tensor) -> Tensor {
+    package mutating func encode(_ visual: Tensor, _ ids: Tensor, tokenCounts: Tensor) -> Tensor {
         let t5 = config.t5
         let table = graph.parameter("t5.shared.weight", [t5.vocabSize, t5.dModel])
         let text = graph.embedding(table, ids)
