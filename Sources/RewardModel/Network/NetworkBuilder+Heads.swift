@@ -134,8 +134,8 @@ extension NetworkBuilder {
     /// `ConvTranspose2d`, 3×3, stride 2, padding 1, output padding 1: twice the side.
     private mutating func deconvolution(_ x: Tensor, _ name: String, _ channels: Int) -> Tensor {
         let shape = graph.shape(x)
-        let weight = graph.parameter("\(name).weight", [shape[3], channels, 3, 3])
-        let bias = graph.parameter("\(name).bias", [channels])
+        let weight = parameter("\(name).weight", [shape[3], channels, 3, 3])
+        let bias = parameter("\(name).bias", [channels])
         return graph.transposedConvolution(
             x, weight, bias: bias, stride: 2, padding: 1, outputSize: (2 * shape[1], 2 * shape[2]))
     }

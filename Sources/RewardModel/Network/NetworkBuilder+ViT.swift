@@ -3,17 +3,19 @@ package import TensorGraph
 /// The image encoder: patches or the convolutional stem, then the ViT.
 extension NetworkBuilder {
     /// Normalised pixels `[B, size, size, 3]` to projected image tokens `[B, visualTokens, dModel]`.
-    package mutating func imageTokens(_ pixels: Tensor) -> Tensor {
+    ///
+    /// - Parameter blocks: false leaves the ViT's blocks out, as if their output projections were zero.
+    package mutating func imageTokens(_ pixels: Tensor, blocks: Bool = true) -> Tensor {
         let vit = config.vit
         let batch = graph.shape(pixels)[0]
         let patches = graph.reshape(patchMap(pixels), [batch, grid * grid, vit.hiddenSize])
-        let classToken = graph.parameter("vit.embeddings.cls_token", [1, 1, vit.hiddenSize])
+        let classToken = parameter("vit.embeddings.cls_token", [1, 1, vit.hiddenSize])
         let classRow = graph.reshape(classToken, [1, vit.hiddenSize])
         let classTokens = graph.broadcast(classRow, leading: [batch])
         let joined = graph.concatenate([classTokens, patches], axis: 1)
-        let positions = graph.parameter("vit.embeddings.position_embeddings", [1, visualTokens, vit.hiddenSize])
+        let positions = parameter("vit.embeddings.position_embeddings", [1, visualTokens, vit.hiddenSize])
         var x = graph.add(joined, graph.reshape(positions, [visualTokens, vit.hiddenSize]))
-        for layer in 0..<vit.numHiddenLayers { x = vitBlock(x, "vit.encoder.layer.\(layer)") }
+        for layer in 0..<(blocks ? vit.numHiddenLayers : 0) { x = vitBlock(x, "vit.encoder.layer.\(layer)") }
         return projected(x)
     }
 
@@ -35,9 +37,9 @@ extension NetworkBuilder {
         let tiles = graph.reshape(pixels, [batch, rows, patch, columns, patch, 3])
         let ordered = graph.transpose(tiles, [0, 1, 3, 5, 2, 4])
         let flat = graph.reshape(ordered, [batch, rows, columns, 3 * patch * patch])
-        let weight = graph.parameter(
+        let weight = parameter(
             "vit.embeddings.patch_embeddings.projection.weight", [vit.hiddenSize, 3, patch, patch])
-        let bias = graph.parameter("vit.embeddings.patch_embeddings.projection.bias", [vit.hiddenSize])
+        let bias = parameter("vit.embeddings.patch_embeddings.projection.bias", [vit.hiddenSize])
         return graph.linear(flat, weight, bias: bias)
     }
 

@@ -7,6 +7,9 @@ package import TensorGraph
 package struct NetworkBuilder {
     package var graph = Graph()
     package let config: ModelConfig
+    /// The weights used so far by name, one tensor each. A trainer puts tensors of its own here beforehand, inputs for
+    /// example, and differentiates by them.
+    package var parameters: [String: Tensor] = [:]
 
     package init(_ config: ModelConfig) {
         self.config = config
@@ -19,21 +22,31 @@ package struct NetworkBuilder {
 
     // MARK: Layers
 
+    mutating func parameter(_ name: String, _ shape: Shape) -> Tensor {
+        if let known = parameters[name] {
+            precondition(graph.shape(known) == shape, "\(name) is \(graph.shape(known)), not \(shape)")
+            return known
+        }
+        let tensor = graph.parameter(name, shape)
+        parameters[name] = tensor
+        return tensor
+    }
+
     mutating func linear(_ x: Tensor, _ name: String, _ outputs: Int, hasBias: Bool = true) -> Tensor {
-        let weight = graph.parameter("\(name).weight", [outputs, graph.shape(x).last])
-        let bias = hasBias ? graph.parameter("\(name).bias", [outputs]) : nil
+        let weight = parameter("\(name).weight", [outputs, graph.shape(x).last])
+        let bias = hasBias ? parameter("\(name).bias", [outputs]) : nil
         return graph.linear(x, weight, bias: bias)
     }
 
     mutating func layerNorm(_ x: Tensor, _ name: String, epsilon: Float) -> Tensor {
         let width = graph.shape(x).last
-        let scale = graph.parameter("\(name).weight", [width])
-        let shift = graph.parameter("\(name).bias", [width])
+        let scale = parameter("\(name).weight", [width])
+        let shift = parameter("\(name).bias", [width])
         return graph.norm(x, .layer, epsilon: epsilon, scale: scale, shift: shift)
     }
 
     mutating func rmsNorm(_ x: Tensor, _ name: String, epsilon: Float) -> Tensor {
-        let scale = graph.parameter("\(name).weight", [graph.shape(x).last])
+        let scale = parameter("\(name).weight", [graph.shape(x).last])
         return graph.norm(x, .rms, epsilon: epsilon, scale: scale)
     }
 
@@ -45,8 +58,8 @@ package struct NetworkBuilder {
     }
 
     mutating func convolution(_ x: Tensor, _ name: String, _ channels: Int, kernel: Int, stride: Int = 1) -> Tensor {
-        let weight = graph.parameter("\(name).weight", [channels, graph.shape(x).last, kernel, kernel])
-        let bias = graph.parameter("\(name).bias", [channels])
+        let weight = parameter("\(name).weight", [channels, graph.shape(x).last, kernel, kernel])
+        let bias = parameter("\(name).bias", [channels])
         return graph.convolution(x, weight, bias: bias, stride: stride)
     }
 }
