@@ -78,14 +78,16 @@ public final class Tokenizer: @unchecked Sendable {
         }
     }
 
-    /// For each word of a prompt, the positions in `encode(prompt.cleaned)` of the pieces that hold any of its bytes.
+    /// For each word of a prompt, the positions in `encode(prompt.cleaned)` of the pieces that hold any of its bytes
+    /// or of the space before it: every piece belongs to a word.
     ///
     /// Empty for a word that the vocabulary's normalisation drops (a zero-width space, say).
     public func positions(of prompt: PromptText) -> [Range<Int>] {
         let pieces = pieces(prompt.cleaned)
         var (start, first) = (0, 0)
         return prompt.words.map { word in
-            let bytes = start..<start + word.text.utf8.count
+            // The first word's space is the one that SentencePiece puts before the text: byte 0, and empty.
+            let bytes = start - 1..<start + word.text.utf8.count
             start = bytes.upperBound + 1
             while first < pieces.count, pieces[first].bytes.upperBound <= bytes.lowerBound { first += 1 }
             var end = first
