@@ -115,9 +115,21 @@ struct TokenizeCommand: ParsableCommand {
     @Option(help: "A SentencePiece vocabulary.")
     var tokenizer: String
 
+    @Flag(help: "Clean each line as a prompt and print the ids word by word, an array of arrays; [] without words.")
+    var words = false
+
     func run() throws {
         let tokenizer = try Tokenizer(modelPath: tokenizer)
         while let line = readLine() {
+            if words {
+                var groups: [JSON] = []
+                if let prompt = try? PromptText.parse(line) {
+                    let ids = tokenizer.encode(prompt.cleaned)
+                    groups = tokenizer.positions(of: prompt).map { .array(ids[$0].map { .integer(Int($0)) }) }
+                }
+                print(JSON.array(groups).text)
+                continue
+            }
             print(JSON.array(tokenizer.encode(line).map { .integer(Int($0)) }).text)
         }
     }
