@@ -130,7 +130,7 @@ final class PredictorCore {
         }
         for (index, item) in items.enumerated() {
             let text = tokenizer.decode(tokens[index])
-            let aligned = MisalignedWords.align(decoded: text, words: item.prompt.words)
+            let aligned = MisalignedWords.align(decoded: text, words: item.prompt.words, tokenizer: tokenizer)
             predictions[index].words = WordPrediction(
                 words: zip(item.prompt.words, aligned.flags).map { word, misaligned in
                     PredictedWord(word: word.text, start: word.start, end: word.end, misaligned: misaligned)
