@@ -52,7 +52,7 @@ let package = Package(
         .target(name: "RewardServer", dependencies: ["CZeroMQ"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
-            dependencies: ["RewardModel", "RewardImage", argumentParser],
+            dependencies: ["RewardModel", "RewardImage", "TensorCPU", argumentParser],
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
 

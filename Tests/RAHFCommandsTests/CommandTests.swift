@@ -10,8 +10,10 @@ import Testing
     private static let picture = "\(model)/picture-0.png"
 
     /// Runs `rahf` through the shell: its standard output and exit code.
-    private func rahf(_ arguments: String) -> (output: String, code: Int32) {
-        let command = "\(Fixtures.repository)/.build/release/rahf \(arguments) 2>/dev/null"
+    private func rahf(
+        _ arguments: String, environment: String = "", errors: String = "2>/dev/null"
+    ) -> (output: String, code: Int32) {
+        let command = "\(environment) \(Fixtures.repository)/.build/release/rahf \(arguments) \(errors)"
         guard let pipe = popen(command, "r") else { return ("", -1) }
         var output: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
@@ -59,6 +61,31 @@ import Testing
     ])
     func wrongUsageExitsWith64(arguments: String) {
         #expect(rahf(arguments).code == 64)
+    }
+
+    @Test(arguments: ["sse9", "AVX2", "portable,avx2"]) func anInstructionSetThatCannotBeHadIsAnError(name: String) {
+        let run = rahf("info --model \(Self.model)", environment: "RAHF_ISA=\(name)", errors: "2>&1")
+        #expect(run.code == 64 && run.output.contains("'\(name)'") && run.output.contains("portable"))
+    }
+
+    @Test func namingAnInstructionSetOrNoneIsFine() {
+        for name in ["portable", ""] {
+            #expect(rahf("info --model \(Self.model)", environment: "RAHF_ISA=\(name)").code == 0)
+        }
+    }
+
+    @Test func everyInstructionSetGivesTheSameScores() throws {
+        let command = "score --model \(Self.model) --prompt 'a red cat' --outputs scores --format json \(Self.picture)"
+        let usual = try #require(try lines(rahf(command).output).first?.scores)
+        var ran: [String] = []
+        for name in ["avx512", "avx2", "portable"] {
+            let run = rahf(command, environment: "RAHF_ISA=\(name)")
+            if run.code == 64 { continue }
+            ran.append(name)
+            let scores = try #require(try lines(run.output).first?.scores)
+            for (kind, score) in usual { #expect(abs((scores[kind] ?? .nan) - score) < 1e-5, "\(name) \(kind)") }
+        }
+        #expect(ran.contains("portable"))
     }
 
     @Test func aMissingModelFails() {

@@ -31,8 +31,10 @@ public final class Predictor: Scorer {
 
     /// Opens a model folder. Weights are mapped, and packed when an output first needs them.
     ///
-    /// - Throws: `Failure` with `invalidModel` or `fileError`, naming the file or tensor at fault.
+    /// - Throws: `Failure` with `invalidModel` or `fileError`, naming the file or tensor at fault, or with
+    ///   `invalidRequest` when the environment's `RAHF_ISA` names an instruction set that cannot be had.
     public static func load(folder path: String, options: Options = Options()) throws(Failure) -> Predictor {
+        do { try CPUEngine.checkInstructionSet() } catch { throw Failure(.invalidRequest, error.description) }
         let folder: ModelFolder
         do { folder = try ModelFolder(path: path) } catch { throw Failure(error) }
         let tokenizer: Tokenizer
