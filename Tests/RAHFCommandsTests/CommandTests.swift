@@ -88,6 +88,25 @@ import Testing
         #expect(ran.contains("portable"))
     }
 
+    /// A picture that would unpack to 3.6 GB is refused by its header, before memory is taken: the shell allows 1 GB.
+    @Test func aPictureThatUnpacksToGigabytesIsRefusedInLittleMemory() throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "rahf-bomb-\(getpid()).png").path()
+        // IHDR of 20,000 × 30,000 pixels of 16 bits, and the beginning of their data.
+        let header: [UInt8] = [
+            0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52, 0, 0, 0x4e, 0x20, 0, 0,
+            0x75, 0x30, 16, 2, 0, 0, 0, 0x95, 0x30, 0xfe, 0x1e, 0, 0, 0, 8, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 3, 0, 0,
+            0, 0, 1, 0x48, 6, 0x89, 0xd2,
+        ]
+        try Data(header).write(to: URL(filePath: path))
+        defer { unlink(path) }
+        let run = rahf(
+            "score --model \(Self.model) --threads 2 --prompt 'a red cat' --format json \(path) \(Self.picture)",
+            environment: "ulimit -v 1000000;")
+        let lines = try lines(run.output)
+        #expect(run.code == 1 && lines.map(\.status) == ["error", "ok"])
+        #expect(lines[0].error?.code == "too_large" && run.output.contains("the limits are"))
+    }
+
     @Test func aMissingModelFails() {
         #expect(rahf("info --model /nonexistent").code == 1)
     }
