@@ -74,7 +74,7 @@ let package = Package(
         .testTarget(name: "RewardServerTests", dependencies: ["RewardServer"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
-            dependencies: ["RAHFCommands", "RewardModel", "RewardTestSupport"],
+            dependencies: ["RAHFCommands", "RewardModel", "RewardImage", "RewardTestSupport"],
             swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],

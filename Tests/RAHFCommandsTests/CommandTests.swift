@@ -6,19 +6,13 @@ import Testing
 
 /// The built command, run as a stranger's script would run it.
 @Suite struct CommandTests {
-    private static let model = Fixtures.path("RewardModelTests", "golden-multi-port")
-    private static let picture = "\(model)/picture-0.png"
+    private static let model = RAHFProcess.model
+    private static let picture = RAHFProcess.picture
 
-    /// Runs `rahf` through the shell: its standard output and exit code.
     private func rahf(
         _ arguments: String, environment: String = "", errors: String = "2>/dev/null"
     ) -> (output: String, code: Int32) {
-        let command = "\(environment) \(Fixtures.repository)/.build/release/rahf \(arguments) \(errors)"
-        guard let pipe = popen(command, "r") else { return ("", -1) }
-        var output: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while case let count = fread(&chunk, 1, chunk.count, pipe), count > 0 { output += chunk[..<count] }
-        return (String(decoding: output, as: UTF8.self), pclose(pipe) >> 8)
+        RAHFProcess.run(arguments, environment: environment, errors: errors)
     }
 
     struct Line: Decodable {
@@ -58,6 +52,12 @@ import Testing
         "score --prompt x --outputs smell \(picture)",
         "gradient --model \(model) --prompt x --of beauty=1 --out /tmp/never.npy \(picture)",
         "gradient --model \(model) --prompt x --of overall=nan --out /tmp/never.npy \(picture)",
+        "gradient --model \(model) --prompt x --of overall.mass=1 --out /tmp/never.npy \(picture)",
+        "gradient --model \(model) --prompt x --of implausibility.sum=1 --out /tmp/never.npy \(picture)",
+        "gradient --model \(model) --prompt x --of overall=1,overall=2 --out /tmp/never.npy \(picture)",
+        "gradient --model \(model) --prompt x --of overall=1 --mask \(picture) --out /tmp/never.npy \(picture)",
+        "score --model \(model) --prompt x --outputs heatmaps \(picture)",
+        "info --model \(model) --format xml",
     ])
     func wrongUsageExitsWith64(arguments: String) {
         #expect(rahf(arguments).code == 64)
