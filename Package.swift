@@ -57,7 +57,9 @@ let package = Package(
         .target(name: "RewardServer", dependencies: ["CZeroMQ"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
-            dependencies: ["RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardWorld", argumentParser],
+            dependencies: [
+                "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardWorld", "TensorCPU", argumentParser,
+            ],
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
 
@@ -90,7 +92,7 @@ let package = Package(
         .testTarget(name: "RewardServerTests", dependencies: ["RewardServer"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
-            dependencies: ["RAHFCommands", "RewardModel", "RewardTestSupport"],
+            dependencies: ["RAHFCommands", "RewardModel", "RewardImage", "RewardTestSupport"],
             swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],

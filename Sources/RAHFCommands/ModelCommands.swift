@@ -1,66 +1,19 @@
 import ArgumentParser
 import RewardModel
 
-/// `rahf info`: what a model folder holds.
-struct InfoCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "info", abstract: "Describe a model: sizes, digest, variant, outputs, preprocessing.")
-
-    @OptionGroup var modelOptions: ModelOptions
-    @Flag(help: "Read all weights and compare them with the hash stored beside them.")
-    var verify = false
-
-    func run() throws {
-        let info = try modelOptions.load().info
-        let config = info.config
-        let lines: [(String, String)] = [
-            ("name", info.name), ("digest", info.digest), ("variant", config.variant.rawValue),
-            ("trained", config.trained ? "yes" : "no: its numbers mean nothing"),
-            ("weights", "\(info.parameterCount)"),
-            (
-                "image encoder",
-                "ViT, \(config.vit.numHiddenLayers) layers of \(config.vit.hiddenSize), patch \(config.vit.patchSize)"
-            ),
-            (
-                "text encoder",
-                "T5, \(config.t5.numLayers) + \(config.t5.numDecoderLayers) layers of \(config.t5.dModel)"
-            ),
-            (
-                "input",
-                "\(config.image.size)×\(config.image.size) RGB, \(config.image.resample.rawValue), mean \(config.image.mean), std \(config.image.std)"
-            ),
-            ("scores", ScoreKind.allCases.map(\.rawValue).joined(separator: " ")),
-            (
-                "heatmaps",
-                "\(HeatmapKind.allCases.map(\.rawValue).joined(separator: " ")), \(info.heatmapSize)×\(info.heatmapSize)"
-            ),
-        ]
-        for (name, value) in lines {
-            print(name + String(repeating: " ", count: 16 - name.count) + value)
-        }
-        if verify {
-            let folder: ModelFolder
-            do { folder = try ModelFolder(path: try modelOptions.path()) } catch let error as WeightsError {
-                throw Failure(.invalidModel, error.description)
-            }
-            guard folder.verify() else {
-                throw Failure(.invalidModel, "the weights do not have the hash stored with them")
-            }
-            print("verified        the weights are those that were written")
-        }
-    }
-}
-
 /// `rahf create`: a seeded, untrained model of a named size.
 struct CreateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "create", abstract: "Make a seeded, untrained model: for tests, benchmarks, and to train from.")
 
     enum Preset: String, ExpressibleByArgument, CaseIterable {
-        case paper, richhf, tiny
+        case paper, richhf, mini, tiny
     }
 
-    @Option(help: "paper: ViT-B/16 at 224; richhf: the public port's ViT-L/16 at 384; tiny: for tests.")
+    @Option(
+        help:
+            "paper: ViT-B/16 at 224; richhf: the public port's ViT-L/16 at 384; mini: the small model; tiny: for tests."
+    )
     var preset = Preset.tiny
     @Option(help: "multi_head or augmented_prompt.")
     var variant = "multi_head"
@@ -81,6 +34,7 @@ struct CreateCommand: ParsableCommand {
             switch preset {
             case .paper: .paper(variant)
             case .richhf: .richHF(variant)
+            case .mini: .mini(variant, vocabSize: pieces)
             case .tiny: .tiny(variant, vocabSize: pieces)
             }
         guard pieces <= config.t5.vocabSize else {
@@ -100,9 +54,21 @@ struct TokenizeCommand: ParsableCommand {
     @Option(help: "A SentencePiece vocabulary.")
     var tokenizer: String
 
+    @Flag(help: "Clean each line as a prompt and print the ids word by word, an array of arrays; [] without words.")
+    var words = false
+
     func run() throws {
         let tokenizer = try Tokenizer(modelPath: tokenizer)
         while let line = readLine() {
+            if words {
+                var groups: [JSON] = []
+                if let prompt = try? PromptText.parse(line) {
+                    let ids = tokenizer.encode(prompt.cleaned)
+                    groups = tokenizer.positions(of: prompt).map { .array(ids[$0].map { .integer(Int($0)) }) }
+                }
+                print(JSON.array(groups).text)
+                continue
+            }
             print(JSON.array(tokenizer.encode(line).map { .integer(Int($0)) }).text)
         }
     }

@@ -7,8 +7,8 @@ final class PredictorCore {
     let config: ModelConfig
     let tokenizer: Tokenizer
     private let engine: CPUEngine
-    private var encoders = ProgramCache<EncoderKey, EncoderProgram>(limit: 12)
-    private var decoders = ProgramCache<[Int], WordDecoder>(limit: 12)
+    private var encoders = ProgramCache<EncoderKey, EncoderProgram>(count: 64, bytes: 128 << 20) { $0.byteCount }
+    private var decoders = ProgramCache<[Int], WordDecoder>(count: 64, bytes: 128 << 20) { $0.byteCount }
     private var heatmapPrograms: [HeatmapKind: Program] = [:]
 
     init(config: ModelConfig, tokenizer: Tokenizer, engine: CPUEngine) {
@@ -36,7 +36,15 @@ final class PredictorCore {
                 predictions[index].heatmaps = maps
             }
         }
-        if outputs.contains(.words) { try addWords(encoder, items, &predictions) }
+        if outputs.contains(.words) {
+            if config.wordHead != nil {
+                for (index, item) in items.enumerated() {
+                    predictions[index].words = try taggedWords(encoder, item, index)
+                }
+            } else {
+                try addWords(encoder, items, &predictions)
+            }
+        }
         return predictions
     }
 
@@ -72,6 +80,11 @@ final class PredictorCore {
     private func heatmap(
         _ kind: HeatmapKind, _ encoder: EncoderProgram, _ item: Int
     ) throws(Failure) -> Heatmap {
+        if !encoder.heatmaps.isEmpty {
+            let all = encoder.program.output(encoder.heatmaps[encoder.heatmapKinds.firstIndex(of: kind) ?? 0])
+            let size = all.count / encoder.key.batch
+            return try heatmap(Array(all[item * size..<(item + 1) * size]))
+        }
         let program: Program
         do {
             program = try heatmapProgram(kind)
@@ -81,7 +94,10 @@ final class PredictorCore {
         guard let base = maps.baseAddress else { throw Self.nonFinite("a heatmap") }
         program.bind("map", to: base + item * size)
         program.run()
-        let values = Array(program.output(0))
+        return try heatmap(Array(program.output(0)))
+    }
+
+    private func heatmap(_ values: [Float]) throws(Failure) -> Heatmap {
         guard values.allSatisfy(\.isFinite) else { throw Self.nonFinite("a heatmap") }
         return Heatmap(width: config.heatmapSize, height: config.heatmapSize, values: values)
     }
@@ -114,13 +130,29 @@ final class PredictorCore {
         }
         for (index, item) in items.enumerated() {
             let text = tokenizer.decode(tokens[index])
-            let aligned = MisalignedWords.align(decoded: text, words: item.prompt.words)
+            let aligned = MisalignedWords.align(decoded: text, words: item.prompt.words, tokenizer: tokenizer)
             predictions[index].words = WordPrediction(
                 words: zip(item.prompt.words, aligned.flags).map { word, misaligned in
                     PredictedWord(word: word.text, start: word.start, end: word.end, misaligned: misaligned)
                 }, decodedText: text)
             predictions[index].notes += aligned.notes
         }
+    }
+
+    /// The tagger's flags, and the text that the paper's decoder would write for them.
+    private func taggedWords(
+        _ encoder: EncoderProgram, _ item: PreparedItem, _ index: Int
+    ) throws(Failure) -> WordPrediction {
+        let length = encoder.key.textLength
+        let logits =
+            encoder.wordLogits.map { Array(encoder.program.output($0)[index * length..<(index + 1) * length]) } ?? []
+        guard logits.prefix(item.ids.count).allSatisfy(\.isFinite) else { throw Self.nonFinite("a word's logit") }
+        let words = zip(item.prompt.words, item.wordTokens).map { word, tokens in
+            PredictedWord(
+                word: word.text, start: word.start, end: word.end, misaligned: logits[tokens].contains { $0 > 0 })
+        }
+        let text = words.map { $0.misaligned ? "\($0.word)_0" : $0.word }.joined(separator: " ")
+        return WordPrediction(words: words, decodedText: text)
     }
 
     static func nonFinite(_ what: String) -> Failure {
@@ -197,27 +229,5 @@ extension Objective {
             for index in total.indices { total[index] += mask[index] * scale }
         }
         return total
-    }
-}
-
-/// Programs by key; the one unused longest goes when there are too many.
-struct ProgramCache<Key: Hashable, Value> {
-    private var entries: [(key: Key, value: Value)] = []
-    private let limit: Int
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    mutating func value<E: Error>(_ key: Key, make: () throws(E) -> Value) throws(E) -> Value {
-        if let index = entries.firstIndex(where: { $0.key == key }) {
-            let entry = entries.remove(at: index)
-            entries.append(entry)
-            return entry.value
-        }
-        let value = try make()
-        if entries.count == limit { entries.removeFirst() }
-        entries.append((key, value))
-        return value
     }
 }
