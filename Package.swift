@@ -38,6 +38,7 @@ let package = Package(
             name: "CSentencePiece", cxxSettings: cxxGates,
             linkerSettings: [.linkedLibrary("sentencepiece")]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The graph and its engine.
         .target(name: "TensorGraph", swiftSettings: safe),
@@ -47,7 +48,7 @@ let package = Package(
         .target(name: "RewardImage", dependencies: ["CImageCodecs"], swiftSettings: gates),
         .target(
             name: "RewardModel",
-            dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece"],
+            dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece", "CZlib"],
             swiftSettings: gates),
         .target(
             name: "RewardData", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),

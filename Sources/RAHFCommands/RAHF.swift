@@ -10,8 +10,8 @@ struct RAHF: ParsableCommand {
         abstract: "Rich human feedback for generated images: scores, heatmaps, misaligned words and their gradients.",
         version: "0.1.0",
         subcommands: [
-            ScoreCommand.self, GradientCommand.self, InfoCommand.self, CreateCommand.self, TokenizeCommand.self,
-            BenchmarkCommand.self, SynthesizeCommand.self,
+            ScoreCommand.self, GradientCommand.self, InfoCommand.self, CreateCommand.self, ImportCommand.self,
+            TokenizeCommand.self, BenchmarkCommand.self, SynthesizeCommand.self,
         ])
 }
 
