@@ -27,6 +27,6 @@ if [ "$what" != port ]; then
     "$python" Scripts/tokenizer-parity.py --rahf "$rahf" "$vocabulary" || status=1
 fi
 if [ "$what" != tiny ]; then
-    "$python" Scripts/parity/compare.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" port || status=1
+    "$python" Scripts/parity/compare.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" port port-augmented || status=1
 fi
 exit $status
