@@ -65,6 +65,9 @@ struct HuggingFaceViTConfig: Decodable {
         guard let size = (imageSize ?? Extent(224)).side, let patch = (patchSize ?? Extent(16)).side else {
             throw unsupported("its images or patches are not square")
         }
+        guard 1...1 << 16 ~= size, 1...1 << 16 ~= patch else {
+            throw unsupported("its images of \(size) or patches of \(patch) pixels are no sizes")
+        }
         let vit = ViTConfig(
             hiddenSize: hiddenSize ?? 768, numHiddenLayers: numHiddenLayers ?? 12,
             numAttentionHeads: numAttentionHeads ?? 12, intermediateSize: intermediateSize ?? 3072, patchSize: patch,

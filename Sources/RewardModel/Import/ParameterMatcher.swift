@@ -44,19 +44,30 @@ struct ParameterMatcher {
             throw .mismatch(
                 path: checkpoint.path, missing: missing.sorted(), misshapen: misshapen.sorted(), extra: extra)
         }
+        try checkStorage()
         return left
+    }
+
+    /// Views of one storage may overlap, as tied weights do; a small file must not become an enormous model that way.
+    private func checkStorage() throws(ImportError) {
+        let files = Dictionary(found.values.map { (ObjectIdentifier($0.file), $0.file.bytes.count) }) { size, _ in size }
+        let (stored, wanted) = (files.values.reduce(0, +), found.values.reduce(0) { $0 + $1.byteCount })
+        guard wanted <= 4 * stored else {
+            throw .unsupported(
+                path: checkpoint.path, reason: "its tensors take \(wanted) bytes, its files hold only \(stored)")
+        }
     }
 }
 
 extension Checkpoint {
     /// A tensor's shape, where sizes are taken from it.
     ///
-    /// - Throws: `ImportError.mismatch` when it is missing or has another number of axes.
+    /// - Throws: `ImportError.mismatch` when it is missing or has another number of axes, or an absurd one.
     func shape(_ names: [String], axes: Int) throws(ImportError) -> [Int] {
         guard let name = names.first(where: { tensors[$0] != nil }), let tensor = tensors[name] else {
             throw .mismatch(path: path, missing: [names[0]], misshapen: [], extra: [])
         }
-        guard tensor.shape.count == axes else {
+        guard tensor.shape.count == axes, tensor.shape.allSatisfy({ $0 < 1 << 31 }) else {
             throw .mismatch(
                 path: path, missing: [], misshapen: ["\(name) is \(tensor.shape), not of \(axes) axes"], extra: [])
         }
