@@ -25,6 +25,7 @@ from safetensors.torch import load_file
 from transformers import T5EncoderModel, ViTForImageClassification
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "parity"))
+import model_folder  # noqa: E402
 from port_names import port_name  # noqa: E402
 from reference import Reference  # noqa: E402
 
@@ -88,6 +89,23 @@ def tensor(count, offset, shape, strides, kind="FloatStorage"):
     return Call(torch._utils._rebuild_tensor_v2, Storage(count, kind), offset, shape, strides, False, {})
 
 
+def overlapping():
+    """A larger model, all of whose tensors look into one small storage."""
+    score = model_folder.score_head([64, 64, 32], 3, [64, 1], "rms", 1e-8)
+    heatmap = model_folder.heatmap_head([64, 64], [64, 64], [64, 1], True, "rms", 1e-8)
+    config = model_folder.config("", "multi_head", 20, model_folder.vit(64, 2, 2, 128, 4),
+                                 model_folder.t5(64, 16, 128, 4, 2, 2, 54, False), score, heatmap, 16)
+    with torch.device("meta"):
+        tensors = Reference(config).own_parameters()
+    pool = torch.zeros(max(t.numel() for t in tensors.values()), dtype=torch.bfloat16)
+    state = {}
+    for name, tensor in tensors.items():
+        view = pool[:tensor.numel()].view(tensor.shape)
+        name = port_name(name)
+        state[name] = view[:, None, None] if name.endswith(".scale") else view
+    return state
+
+
 def encoders(folder, out):
     model = Reference.load(folder)
     model.vit.bfloat16().save_pretrained(out / "vit")
@@ -113,6 +131,7 @@ def encoders(folder, out):
 
 
 def main():
+    torch.manual_seed(1)
     root = pathlib.Path(sys.argv[1])
     out = root / "import"
     shutil.rmtree(out, ignore_errors=True)
@@ -145,6 +164,7 @@ def main():
     misfit["score_predictor.overall.extra"] = torch.ones(1)
     misfit["vit.layernorm.weight"] = torch.ones(5)
     torch.save(misfit, out / "misfit.pt")
+    torch.save(overlapping(), out / "overlapping.pt")
     encoders(root / "golden-multi-port", out)
     for path in sorted(out.rglob("*.*")):
         print(path, path.stat().st_size)

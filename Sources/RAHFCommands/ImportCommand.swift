@@ -16,6 +16,10 @@ struct ImportCommand: ParsableCommand {
         case huggingface, richhf
     }
 
+    enum Preset: String, ExpressibleByArgument, CaseIterable {
+        case paper, richhf, tiny
+    }
+
     @Option(help: "Where the weights come from.")
     var from: Source
     @Argument(help: "richhf: the state_dict's file.")
@@ -32,7 +36,7 @@ struct ImportCommand: ParsableCommand {
     var name: String?
 
     @Option(help: "huggingface: whose head stacks to start: the paper's, the public port's (richhf), or tiny.")
-    var preset: CreateCommand.Preset?
+    var preset: Preset?
     @Option(help: "huggingface: multi_head (default) or augmented_prompt.")
     var variant: String?
     @Option(help: "huggingface: the same seed gives the same bytes. The default is 0.")

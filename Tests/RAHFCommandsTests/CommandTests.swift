@@ -110,6 +110,32 @@ import Testing
         #expect(lines[0].error?.code == "too_large" && run.output.contains("the limits are"))
     }
 
+    @Test func importMakesAModelThatScores() throws {
+        let out = "/tmp/rahf-import-\(getpid())"
+        defer { try? FileManager.default.removeItem(atPath: out) }
+        let fixtures = Fixtures.path("RewardModelTests", "import")
+        let made = rahf(
+            "import --from huggingface --vit \(fixtures)/vit --t5 \(fixtures)/t5 --out \(out) --preset tiny --seed 3")
+        #expect(made.code == 0 && made.output.contains("seeded and untrained"))
+        let lines = try lines(
+            rahf("score --model \(out) --prompt 'a red cat' --format json \(Self.picture)").output)
+        #expect(lines.first?.status == "ok")
+        // A second import must not touch the first one's folder.
+        #expect(
+            rahf("import --from richhf \(fixtures)/port.pt --tokenizer \(Self.model)/spiece.model --out \(out)").code
+                == 1)
+        #expect(rahf("info --verify --model \(out)").code == 0)
+    }
+
+    @Test(arguments: [
+        "--from huggingface --vit x --out y", "--from richhf --out y", "--from richhf f --out y",
+        "--from richhf f --tokenizer t --vit x --out y", "--from huggingface --vit x --t5 y --out z --text-heads 3",
+        "--from huggingface --vit x --t5 y --out z --variant both", "--from elsewhere --out y",
+    ])
+    func importOptionsThatDoNotGoTogetherAreWrongUsage(arguments: String) {
+        #expect(rahf("import \(arguments)").code == 64)
+    }
+
     @Test func aMissingModelFails() {
         #expect(rahf("info --model /nonexistent").code == 1)
     }

@@ -50,7 +50,8 @@ struct ParameterMatcher {
 
     /// Views of one storage may overlap, as tied weights do; a small file must not become an enormous model that way.
     private func checkStorage() throws(ImportError) {
-        let files = Dictionary(found.values.map { (ObjectIdentifier($0.file), $0.file.bytes.count) }) { size, _ in size }
+        let files = Dictionary(found.values.map { (ObjectIdentifier($0.file), $0.file.bytes.count) }) { size, _ in size
+        }
         let (stored, wanted) = (files.values.reduce(0, +), found.values.reduce(0) { $0 + $1.byteCount })
         guard wanted <= 4 * stored else {
             throw .unsupported(
