@@ -39,6 +39,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("sentencepiece")]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLibCrypto", providers: [.apt(["libssl-dev"])]),
 
         // The graph and its engine.
         .target(name: "TensorGraph", swiftSettings: safe),
@@ -48,7 +49,7 @@ let package = Package(
         .target(name: "RewardImage", dependencies: ["CImageCodecs"], swiftSettings: gates),
         .target(
             name: "RewardModel",
-            dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece", "CZlib"],
+            dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece", "CZlib", "CLibCrypto"],
             swiftSettings: gates),
         .target(
             name: "RewardData", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
