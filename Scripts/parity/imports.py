@@ -81,7 +81,7 @@ class PortScore(nn.Module):
         layers[-1] = nn.Sigmoid()
         self.linear_layers = nn.Sequential(*layers)
 
-    def logits(self, x):
+    def logits(self, x, maps=None):
         return self.linear_layers[:-1](self.conv_layers(x).flatten(1))[:, 0]
 
 
@@ -184,10 +184,12 @@ def port(check, work, vocabulary, paths, variant, dtype):
         "plain.pt": old, "transformers-5.pt": new, "wrapped.pt": {"epoch": 3, "loss": 0.5, "state_dict": old},
         "module.pt": {f"module.{k}": v for k, v in old.items()}, "transposed.pt": transposed, "one-storage.pt": views,
         "parameters.pt": {k: nn.Parameter(v) for k, v in old.items()}}
+    if dtype != torch.float32:
+        saved = {file: saved[file] for file in ["plain.pt", "transposed.pt"]}
     for file, state in saved.items():
         torch.save(state, work / file)
-    save_file(unshared, work / "whole.safetensors")
-    save_file(tied, work / "tied.safetensors")
+    for file, state in [("whole.safetensors", unshared), ("tied.safetensors", tied)]:
+        save_file(state, work / file)
     first = None
     for file in [*saved, "whole.safetensors", "tied.safetensors"]:
         out = work / "imported"
@@ -285,7 +287,7 @@ def main():
     parser.add_argument("--vocabulary", required=True, type=pathlib.Path)
     parser.add_argument("--work", required=True, type=pathlib.Path)
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # these models are too small to share
     work = options.work / "imports"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
