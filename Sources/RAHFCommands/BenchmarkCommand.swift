@@ -1,6 +1,5 @@
 import ArgumentParser
 import Glibc
-import RewardImage
 import RewardModel
 
 /// `rahf benchmark`: times passes one by one, so that a script can take turns with another program.
@@ -18,18 +17,15 @@ struct BenchmarkCommand: ParsableCommand {
 
     func run() throws {
         let predictor = try modelOptions.load()
-        let (image, notes) = try loadImage(image)
+        var item = try PredictionItem(encodedImage: try readFile(image), prompt: prompt, outputs: [])
         while let line = readLine() {
             let words = line.split(separator: " ")
             guard words.count == 2, let batch = Int(words[0]), (1...64).contains(batch) else {
                 throw ValidationError("a line is 'BATCH OUTPUTS', not '\(line)'")
             }
-            var item = PredictionItem(image: image, imageNotes: notes, prompt: prompt, outputs: [])
-            if words[1] == "gradient" {
-                item.objective = Objective(scoreWeights: [.plausibility: 1])
-            } else {
-                item.outputs = try ScoreCommand.outputs(String(words[1]))
-            }
+            let gradient = words[1] == "gradient"
+            item.objective = gradient ? Objective(scoreWeights: [.plausibility: 1]) : nil
+            item.outputs = gradient ? [] : try ScoreCommand.outputs(String(words[1]))
             let items = [PredictionItem](repeating: item, count: batch)
             let started = Self.now()
             let predictions = try predictor.predict(items).map { try $0.get() }

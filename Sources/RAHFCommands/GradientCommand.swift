@@ -20,8 +20,8 @@ struct GradientCommand: ParsableCommand {
     func run() throws {
         let objective = try Self.objective(of)
         let predictor = try modelOptions.load()
-        let (image, notes) = try loadImage(image)
-        let item = PredictionItem(image: image, imageNotes: notes, prompt: prompt, outputs: [], objective: objective)
+        let item = try PredictionItem(
+            encodedImage: try readFile(image), prompt: prompt, outputs: [], objective: objective)
         let prediction = try predictor.predict([item])[0].get()
         guard let gradient = prediction.gradient else { throw Failure(.internalError, "no gradient came back") }
         try writeFile(NPYEncoder.encode(gradient.values, shape: [3, gradient.height, gradient.width]), to: out)

@@ -108,8 +108,9 @@ struct ScoreCommand: ParsableCommand {
         var positions: [Int] = []
         for entry in batch {
             do throws(Failure) {
-                let (image, notes) = try loadImage(entry.image)
-                items.append(PredictionItem(image: image, imageNotes: notes, prompt: entry.prompt, outputs: wanted))
+                items.append(
+                    try PredictionItem(
+                        encodedImage: try readFile(entry.image), prompt: entry.prompt, outputs: wanted))
                 positions.append(reports.count)
                 reports.append(
                     Report(
