@@ -6,7 +6,7 @@ struct RAHF: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rahf",
         abstract: "Rich human feedback for generated images: scores, heatmaps, misaligned words and their gradients.",
-        version: "0.1.0",
+        version: rahfVersion,
         subcommands: [
             ScoreCommand.self, GradientCommand.self, InfoCommand.self, CreateCommand.self, TokenizeCommand.self,
             BenchmarkCommand.self,

@@ -78,6 +78,9 @@ extension Note {
             fields.append(("to", .array([.integer(toWidth), .integer(toHeight)])))
         case .exifOrientation(let orientation): fields.append(("orientation", .integer(orientation)))
         case .sampleDepth(let bits): fields.append(("bits", .integer(bits)))
+        case .pixelRange(let minimum, let maximum):
+            fields.append(("minimum", .number(minimum)))
+            fields.append(("maximum", .number(maximum)))
         case .wordsCutShort(let predicted, let total):
             fields.append(("predicted", .integer(predicted)))
             fields.append(("of", .integer(total)))
