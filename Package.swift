@@ -58,7 +58,7 @@ let package = Package(
             swiftSettings: gates),
         .target(
             name: "RAHFCommands",
-            dependencies: ["RewardModel", "RewardImage", "RewardServer", argumentParser, log],
+            dependencies: ["RewardModel", "RewardImage", "RewardServer", "RewardWire", argumentParser, log],
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
 

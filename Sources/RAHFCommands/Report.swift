@@ -63,7 +63,11 @@ struct Report {
         }
     }
 
-    private static func hundredths(_ score: Float) -> String {
+    static func seconds(_ duration: Duration) -> String {
+        "\(hundredths(Float(duration / .milliseconds(1)) / 1000)) s"
+    }
+
+    static func hundredths(_ score: Float) -> String {
         let value = Int((score * 100).rounded())
         return "\(value / 100).\(value % 100 < 10 ? "0" : "")\(value % 100)"
     }
@@ -84,7 +88,7 @@ extension Note {
         case .wordsCutShort(let predicted, let total):
             fields.append(("predicted", .integer(predicted)))
             fields.append(("of", .integer(total)))
-        case .greyscale, .alphaDropped, .cmyk, .promptCleaned, .wordsRealigned, .untrainedModel: break
+        case .greyscale, .alphaDropped, .cmyk, .promptCleaned, .wordsRealigned, .untrainedModel, .other: break
         }
         return .object(fields)
     }

@@ -105,6 +105,8 @@ public enum Note: Sendable, Equatable {
     case wordsRealigned
     /// The heads of this model were never trained: its numbers mean nothing.
     case untrainedModel
+    /// A note of a later version's server, by its name.
+    case other(String)
 
     /// The name used on the wire and in JSON.
     public var kind: String {
@@ -120,6 +122,7 @@ public enum Note: Sendable, Equatable {
         case .wordsCutShort: "words_cut_short"
         case .wordsRealigned: "words_realigned"
         case .untrainedModel: "untrained_model"
+        case .other(let name): name
         }
     }
 }

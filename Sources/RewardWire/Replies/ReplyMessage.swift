@@ -34,7 +34,7 @@ package struct ReplyMessage: Sendable {
 
     private func prediction(_ item: WireItemReply) throws(Failure) -> Prediction {
         if let failure = item.status.failure { throw failure }
-        var prediction = Prediction(notes: item.notes.compactMap(\.note))
+        var prediction = Prediction(notes: item.notes.map(\.note))
         if item.hasScores {
             guard let scores = item.scores.scores else { throw Self.broken("scores missing or outside [0, 1]") }
             prediction.scores = scores

@@ -59,7 +59,8 @@ package struct RequestMessage: Sendable {
     }
 
     private static func check(
-        _ frames: [[UInt8]], _ discarded: (frames: Int, bytes: Int), _ scan: HeaderScan, _ id: [UInt8], _ limits: MessageLimits
+        _ frames: [[UInt8]], _ discarded: (frames: Int, bytes: Int), _ scan: HeaderScan, _ id: [UInt8],
+        _ limits: MessageLimits
     ) throws(Failure) {
         let headerBytes = frames[0].count
         guard headerBytes <= limits.maxHeaderBytes else {

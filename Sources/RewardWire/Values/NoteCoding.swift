@@ -25,12 +25,11 @@ extension WireNote {
                 $0.minimum = minimum
                 $0.maximum = maximum
             }
-        case .greyscale, .alphaDropped, .cmyk, .promptCleaned, .wordsRealigned, .untrainedModel: break
+        case .greyscale, .alphaDropped, .cmyk, .promptCleaned, .wordsRealigned, .untrainedModel, .other: break
         }
     }
 
-    /// The note. Nil for kinds of later versions.
-    package var note: Note? {
+    package var note: Note {
         switch (kind, detail) {
         case ("resized", .resized(let sizes)):
             .resized(
@@ -47,7 +46,7 @@ extension WireNote {
         case ("prompt_cleaned", nil): .promptCleaned
         case ("words_realigned", nil): .wordsRealigned
         case ("untrained_model", nil): .untrainedModel
-        default: nil
+        default: .other(kind)
         }
     }
 }
