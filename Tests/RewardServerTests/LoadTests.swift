@@ -27,7 +27,7 @@ import Testing
         // Nothing more comes for the cancelled request, and its three queued items never reach the model.
         try client.send(4, [TinyModel.item("later")])
         #expect(try client.reply().header.requestID.elementsEqual([4]))
-        #expect(scorer.seen.withLock { $0 } == [["0", "1"], ["later"]])
+        #expect(scorer.batches == [["0", "1"], ["later"]])
         try client.send(RequestWriter.cancel([1], id: [5]))
         #expect(try client.reply().header.cancel.found == false)
         try server.stop()
@@ -48,7 +48,7 @@ import Testing
         let second = try client.reply()
         #expect(second.header.items.map(\.status.code) == [.ok])
         #expect(second.header.items[0].scores.overall == 0.005)
-        #expect(scorer.seen.withLock { $0 } == [["in the pass"], ["again"]])
+        #expect(scorer.batches == [["in the pass"], ["again"]])
         try server.stop()
     }
 
@@ -163,7 +163,7 @@ import Testing
         #expect(try staying.reply().header.items.map(\.status.code) == [.ok])
         try staying.wait { $0.queuedItems == 0 }
         // The first reply found nobody: of the 50 items behind it at most those started before that were computed.
-        #expect(scorer.seen.withLock { $0.count } <= 4)
+        #expect(scorer.batches.count <= 4)
         try server.stop()
     }
 

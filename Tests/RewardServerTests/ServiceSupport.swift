@@ -64,7 +64,10 @@ final class SlowScorer: Scorer {
     let info: ModelInfo
     private let passTime: Duration
     private let isOpen: Atomic<Bool>
-    let seen = Mutex<[[String]]>([])
+    private let seen = Mutex<[[String]]>([])
+
+    /// The prompts of each pass so far.
+    var batches: [[String]] { seen.withLock { $0 } }
 
     init(passTime: Duration = .zero, isOpen: Bool = true) throws {
         info = try TinyModel.predictor.get().info
