@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 from google.protobuf import json_format
 from PIL import Image
@@ -35,10 +36,12 @@ def png(width=4, height=2):
 
 
 def header_only_png(width, height):
-    """The signature and header of a picture that would unpack to width × height."""
-    import zlib
-    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
+    """A few bytes whose header says that they would unpack to width × height."""
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(3000)))
+            + chunk(b"IEND", b""))
 
 
 def write(kind, name, text, header, frames, outcome):

@@ -63,40 +63,6 @@ import Testing
         #expect(service.exitCode() == 0)
     }
 
-    /// A client keeps asking while the process is told to stop.
-    @Test(arguments: [SIGTERM, SIGINT]) func aSignalUnderLoadDrainsAndExitsWith0(signal: Int32) throws {
-        let service = try Service("drain-\(signal)")
-        let list = "/tmp/rahf-drain-\(signal)-\(getpid()).jsonl"
-        let line = "{\"image\":\"\(Self.picture)\",\"prompt\":\"a cat\"}\n"
-        try Data(String(repeating: line, count: 20_000).utf8).write(to: URL(filePath: list))
-        let command = "score --server \(service.endpoint) --list \(list) --format json"
-        // The client would wait for a server that does not come back.
-        let client = try #require(popen("timeout 4 \(Self.binary) \(command) 2>/dev/null", "r"))
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        #expect(fread(&buffer, 1, 4096, client) == 4096)
-        service.signal(signal)
-        #expect(service.exitCode() == 0)
-        var output = buffer
-        while case let count = fread(&buffer, 1, 4096, client), count > 0 { output += buffer[..<count] }
-        pclose(client)
-        // Answers until the end, none of them a failure made of nothing.
-        let lines = String(decoding: output, as: UTF8.self).split(separator: "\n")
-        #expect(lines.count > 8 && lines.dropLast().allSatisfy { $0.contains("\"status\":\"ok\"") })
-        unlink(list)
-    }
-
-    @Test func aSecondSignalEndsAtOnce() throws {
-        // A partial batch waits for ten minutes, but a drain does not wait for fuller ones: only a busy model holds it.
-        let service = try Service("twice")
-        while access(String(service.endpoint.dropFirst(6)), F_OK) != 0 { usleep(1000) }
-        service.signal(SIGSTOP)
-        service.signal(SIGTERM)
-        service.signal(SIGINT)
-        service.signal(SIGCONT)
-        let code = service.exitCode()
-        #expect(code == 128 + SIGINT || code == 128 + SIGTERM || code == 0)
-    }
-
     @Test(arguments: [
         "--bind tcp://0.0.0.0:5599", "--bind udp://127.0.0.1:1", "--max-batch 0", "--queue-items -1",
         "--log-level loud", "--max-message 4096",

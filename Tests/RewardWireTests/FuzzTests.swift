@@ -19,12 +19,13 @@ import Testing
 
     private static func damage(_ frames: [[UInt8]], _ generator: inout Generator) -> [[UInt8]] {
         var frames = frames
-        for _ in 0...Int.random(in: 0..<4, using: &generator) {
-            let frame = Bool.random(using: &generator) ? 0 : Int.random(in: 0..<frames.count, using: &generator)
+        for _ in 0..<(1 + Int.random(in: 0..<8, using: &generator) / 6) {
+            let frame =
+                Int.random(in: 0..<3, using: &generator) == 0 ? 0 : Int.random(in: 0..<frames.count, using: &generator)
             guard !frames[frame].isEmpty else { continue }
             let position = Int.random(in: 0..<frames[frame].count, using: &generator)
-            switch Int.random(in: 0..<6, using: &generator) {
-            case 0: frames[frame][position] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+            switch Int.random(in: 0..<9, using: &generator) {
+            case 0, 6, 7, 8: frames[frame][position] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
             case 1: frames[frame][position] = UInt8.random(in: 0...255, using: &generator)
             case 2: frames[frame].removeSubrange(position...)
             case 3: frames[frame].insert(UInt8.random(in: 0...255, using: &generator), at: position)

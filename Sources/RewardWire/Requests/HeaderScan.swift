@@ -70,8 +70,8 @@ struct HeaderScan {
             return nil
         }
         while position < range.upperBound {
-            guard let tag = varint() else { return false }
-            let number = Int(truncatingIfNeeded: tag >> 3 & 0x1fff_ffff)
+            guard let tag = varint(), tag >> 3 > 0, tag >> 3 < 1 << 29 else { return false }
+            let number = Int(tag >> 3)
             let value: Value
             switch tag & 7 {
             case 0:

@@ -70,10 +70,6 @@ package struct RequestMessage: Sendable {
             throw Failure(
                 .unsupportedVersion, "protocol version \(version) is not spoken here, only \(ProtocolVersion.spoken)")
         }
-        guard scan.isWellFormed else { throw Failure(.invalidRequest, "the header is not a protobuf message") }
-        guard scan.version != nil else {
-            throw Failure(.unsupportedVersion, "the header has no protocol version")
-        }
         guard id.count <= limits.maxRequestIDBytes else {
             throw Failure(.tooLarge, "the request id has \(id.count) bytes; the limit is \(limits.maxRequestIDBytes)")
         }
@@ -84,6 +80,10 @@ package struct RequestMessage: Sendable {
         let bytes = frames.reduce(discarded.bytes) { $0 + $1.count }
         guard bytes <= limits.maxMessageBytes else {
             throw Failure(.tooLarge, "the message has \(bytes) bytes; the limit is \(limits.maxMessageBytes)")
+        }
+        guard scan.isWellFormed else { throw Failure(.invalidRequest, "the header is not a protobuf message") }
+        guard scan.version != nil else {
+            throw Failure(.unsupportedVersion, "the header has no protocol version")
         }
         guard scan.items <= limits.maxItems else {
             throw Failure(.tooLarge, "the request has \(scan.items) items; the limit is \(limits.maxItems)")
