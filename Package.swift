@@ -23,6 +23,7 @@ let package = Package(
     name: "rahf",
     products: [
         .library(name: "RewardModel", targets: ["RewardModel"]),
+        .library(name: "RewardServer", targets: ["RewardServer"]),
         .executable(name: "rahf", targets: ["rahf"]),
     ],
     dependencies: [

@@ -171,12 +171,16 @@ import Testing
         let scorer = try SlowScorer()
         let server = try RunningServer(scorer) { $0.repliesPerClient = 2 }
         let deaf = try RawClient(server.endpoint)
-        // Replies of 16 kB each fill the network's buffers; then the server's own queue.
-        for _ in 0..<20_000 {
-            do { try deaf.send(RequestWriter.info(id: [UInt8](repeating: 1, count: 64))) } catch { break }
+        // The replies fill the network's buffers; then the server's own queue.
+        var sent = 0
+        while sent < 50_000, (try? deaf.send(RequestWriter.info(id: [UInt8](repeating: 1, count: 64)))) != nil {
+            sent += 1
         }
         let other = try RemoteScorer(server.endpoint)
         for _ in 0..<20 { #expect(try other.predict([TinyModel.item("x")])[0].get().scores != nil) }
+        var received = 0
+        while try deaf.receive(.milliseconds(200)) != nil { received += 1 }
+        #expect(received > 0 && received < sent, "\(received) of \(sent)")
         try server.stop()
     }
 

@@ -40,7 +40,7 @@ struct DemoPage {
         }
         return """
             <section><p class="prompt">\(prompt(card))</p>
-            <div class="row">\(figures.joined())<table>\(bars(card.prediction))</table></div>
+            <div class="row"><div class="pictures">\(figures.joined())</div><table>\(bars(card.prediction))</table></div>
             <p class="notes">\(card.prediction.notes.map { escaped($0.json.text) }.joined(separator: " · "))</p></section>
             """
     }
@@ -93,9 +93,10 @@ struct DemoPage {
         h1{font-size:1.5rem;font-weight:600}section{background:#fff;border:1px solid #e3e3e3;border-radius:10px;padding:1rem 1.2rem;margin:1.2rem 0}
         .prompt{font-size:1.1rem;margin:.1rem 0 .8rem}.prompt::before{content:"“"}.prompt::after{content:"”"}
         mark{background:#ffd9d2;color:#a32412;border-radius:4px;padding:0 .2em}
-        .row{display:flex;flex-wrap:wrap;gap:.9rem;align-items:flex-start}figure{margin:0}
-        figure img{display:block;height:170px;border-radius:6px}figcaption{font-size:.8rem;color:#666;margin-top:.25rem}
-        table{border-spacing:.4rem .35rem;font-size:.9rem;margin-left:auto}th{text-align:left;font-weight:500}td:last-child{font-variant-numeric:tabular-nums}
+        .row{display:grid;grid-template-columns:1fr auto;gap:1.2rem;align-items:start}.pictures{display:flex;gap:.8rem}
+        figure{margin:0;flex:1;min-width:0}figure img{display:block;width:100%;border-radius:6px}
+        figcaption{font-size:.8rem;color:#666;margin-top:.25rem}@media(max-width:800px){.row{grid-template-columns:1fr}.pictures{flex-wrap:wrap}figure{flex:45%}}
+        table{border-spacing:.4rem .35rem;font-size:.9rem}th{text-align:left;font-weight:500}td:last-child{font-variant-numeric:tabular-nums}
         .bar{width:120px;height:.7rem;background:#ececf2;border-radius:4px;overflow:hidden}.bar i{display:block;height:100%;background:#4a5fc1}
         .notes{font:.75rem/1.4 ui-monospace,monospace;color:#888;margin:.8rem 0 0;overflow-wrap:anywhere}
         .warning{background:#fff4d6;border:1px solid #ecd48a;border-radius:8px;padding:.6rem 1rem}footer{font-size:.8rem;color:#888}
