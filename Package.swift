@@ -58,6 +58,8 @@ let package = Package(
             name: "RewardServer", dependencies: ["RewardWire", "RewardModel", "RewardImage", "CZeroMQ", log],
             swiftSettings: gates),
         .target(
+            name: "RewardData", dependencies: ["RewardModel", "RewardImage"], swiftSettings: gates),
+        .target(
             name: "RAHFCommands",
             dependencies: ["RewardModel", "RewardImage", "RewardServer", "RewardWire", argumentParser, log],
             swiftSettings: gates),

@@ -82,10 +82,13 @@ extension Graph {
         case .sumLeading:
             let leading = target.dimensions.prefix(target.rank - node.shape.rank)
             return broadcast(dy, leading: Array(leading))
+        case .topMean(let count):
+            return append(.topMeanGradient(count: count), [inputs[0], dy], target)
         case .embedding:
             return append(.embeddingGradient, [inputs[1], dy], target)
         case .input, .parameter, .constant, .integerConstant, .linearWeightGradient, .attentionGradient,
-            .convolutionWeightGradient, .normGradient, .activationGradient, .embeddingGradient, .append:
+            .convolutionWeightGradient, .normGradient, .activationGradient, .topMeanGradient, .embeddingGradient,
+            .append:
             preconditionFailure("\(node.operation) has no gradient rule")
         }
     }

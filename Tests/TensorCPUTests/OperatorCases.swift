@@ -13,7 +13,7 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
 
     var testDescription: String { name }
 
-    static let all: [OperatorCase] = products + attentions + convolutions + elementwise + shapes
+    static let all: [OperatorCase] = products + attentions + convolutions + elementwise + shapes + poolings
 
     static let products: [OperatorCase] = [(1, 1, 1), (1, 7, 3), (5, 17, 33), (50, 65, 16)].flatMap { m, k, n in
         [
@@ -95,6 +95,16 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
                 OperatorCase(name: "affine \(shape)", inputs: [shape]) { $0.affine($1[0], factor: -2, offset: 3) },
             ]
         }
+
+    /// Items, positions, channels, how many of the largest.
+    static let poolings: [OperatorCase] = [
+        (1, 1, 1, 1), (2, 7, 3, 1), (3, 9, 5, 4), (2, 40, 1, 3), (2, 6, 17, 6),
+    ].map { items, positions, channels, count in
+        OperatorCase(
+            name: "mean of the top \(count) of \(positions), \(items) × \(channels)",
+            inputs: [[items, positions, channels]]
+        ) { $0.topMean($1[0], count: count) }
+    }
 
     static let shapes: [OperatorCase] = [
         OperatorCase(name: "transpose", inputs: [[2, 3, 4, 5]]) { $0.transpose($1[0], [0, 3, 1, 2]) },

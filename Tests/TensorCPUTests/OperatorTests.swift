@@ -104,6 +104,43 @@ import Testing
             try run(testCase, values, threads: 2).output, expected, absolute: 1e-5, relative: 1e-5, testCase.name)
     }
 
+    @Test(arguments: OperatorCase.poolings) func topMeansAgreeWithSorting(testCase: OperatorCase) throws {
+        let values = values(testCase)
+        let shape = testCase.inputs[0]
+        let (positions, channels) = (shape[1], shape[2])
+        let words = testCase.name.split(separator: " ")
+        let count = try #require(Int(words[4]))
+        let seed = (0..<shape[0] * channels).map { Float($0 + 1) }
+        let (output, gradients) = try run(testCase, values, threads: 2, seed: seed)
+        var means: [Float] = []
+        var slopes = [Float](repeating: 0, count: shape.count)
+        for row in 0..<shape[0] * channels {
+            let (item, channel) = (row / channels, row % channels)
+            let places = (0..<positions).map { (item * positions + $0) * channels + channel }
+            let top = places.sorted { values[0][$0] > values[0][$1] }.prefix(count)
+            means.append(top.map { values[0][$0] }.reduce(0, +) / Float(count))
+            for place in top { slopes[place] = seed[row] / Float(count) }
+        }
+        expectClose(output, means, absolute: 1e-6, testCase.name)
+        expectClose(gradients[0], slopes, absolute: 1e-5, "gradient of the \(testCase.name)")
+    }
+
+    @Test func theFirstOfEqualValuesIsTheLargest() throws {
+        let testCase = OperatorCase(name: "ties", inputs: [[1, 5, 1]]) { $0.topMean($1[0], count: 2) }
+        let (output, gradients) = try run(testCase, [[1, 3, 3, 0, 3]], threads: 1, seed: [2])
+        #expect(output == [3] && gradients[0] == [0, 1, 1, 0, 0])
+    }
+
+    @Test(arguments: [1, 3, 4]) func aNaNIsNeverPooledAway(count: Int) throws {
+        let testCase = OperatorCase(name: "NaN", inputs: [[2, 4, 1]]) { $0.topMean($1[0], count: count) }
+        for place in 0..<4 {
+            var values: [Float] = [1, 2, 3, 4, 5, 6, 7, 8]
+            values[place] = .nan
+            let output = try run(testCase, [values], threads: 1).output
+            #expect(output[0].isNaN && output[1].isFinite)
+        }
+    }
+
     @Test(arguments: OperatorCase.convolutions.indices) func convolutionsAgreeWithALoop(index: Int) throws {
         let testCase = OperatorCase.convolutions[index]
         let transposed = testCase.name.hasPrefix("transposed")
