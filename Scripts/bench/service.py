@@ -27,6 +27,8 @@ def in_process(options, seconds):
         process.stdin.flush()
         return json.loads(process.stdout.readline())["seconds"]
 
+    if not pathlib.Path(options.model, "config.json").exists():
+        raise SystemExit(f"no model at {options.model}: run Scripts/bench.sh first, or give --model")
     run()
     times = []
     while sum(times) < seconds:

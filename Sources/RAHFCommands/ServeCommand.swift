@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Logging
 import RewardImage
 import RewardModel
@@ -76,6 +77,8 @@ struct ServeCommand: ParsableCommand {
             for endpoint in endpoints { log.notice("listening", metadata: ["endpoint": "\(endpoint)"]) }
         }
         log.notice("drained")
+        // A pass that outlived the drain still runs on its thread: nothing may be torn down under it.
+        _exit(0)
     }
 
     private func level() throws -> Logger.Level {

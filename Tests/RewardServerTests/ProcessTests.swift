@@ -3,16 +3,21 @@ import RewardModel
 import RewardServer
 import RewardTestSupport
 import RewardWire
+import Synchronization
 import Testing
 
 /// The built `rahf serve` as a process, told to stop while it works.
 @Suite struct ProcessTests {
-    private struct Service {
+    private struct Service: Sendable {
         let endpoint: String
         let process: pid_t
 
         init(_ name: String) throws {
-            endpoint = "ipc:///tmp/rahf-\(name)-\(getpid()).sock"
+            try self.init(endpoint: "ipc:///tmp/rahf-\(name)-\(getpid()).sock")
+        }
+
+        init(endpoint: String) throws {
+            self.endpoint = endpoint
             let binary = "\(Fixtures.repository)/.build/release/rahf"
             let arguments = [
                 binary, "serve", "--model", TinyModel.folder, "--bind", endpoint, "--log-level", "error",
@@ -65,5 +70,42 @@ import Testing
         kill(service.process, SIGINT)
         #expect(service.exitCode() == 128 + SIGINT)
         #expect(try client.receive(.milliseconds(50)) == nil, "256 items were not done yet")
+    }
+
+    /// A server that is killed under load and started again: every client gets every answer, none wrong.
+    @Test func killedAndRestartedTheServerStillAnswersEverything() throws {
+        let predictor = try TinyModel.predictor.get()
+        let prompts = (0..<4).map { "a cat with \($0) tails" }
+        let wanted = prompts.map { predictor.predict([TinyModel.item($0, .all)])[0] }
+        var service = try Service("killed")
+        let endpoint = service.endpoint
+        let finished = Atomic(0)
+        let wrong = Mutex<[Int]>([])
+        for index in 0..<4 {
+            ThreadStart.detached {
+                let policy = RetryPolicy(timeout: .seconds(20), tries: 50, heartbeat: .milliseconds(300))
+                var bad = 100
+                if let remote = try? RemoteScorer(endpoint, policy: policy) {
+                    bad = (0..<60).count { _ in
+                        remote.predict([TinyModel.item(prompts[index], .all)]) != [wanted[index]]
+                    }
+                }
+                wrong.withLock { $0.append(bad) }
+                finished.add(1, ordering: .acquiringAndReleasing)
+            }
+        }
+        var kills = 0
+        while finished.load(ordering: .acquiring) < 4, kills < 5 {
+            usleep(400_000)
+            kill(service.process, SIGKILL)
+            #expect(service.exitCode() == 1000 + SIGKILL)
+            kills += 1
+            service = try Service(endpoint: endpoint)
+        }
+        for _ in 0..<60_000 where finished.load(ordering: .acquiring) < 4 { usleep(1000) }
+        #expect(wrong.withLock { $0 } == [0, 0, 0, 0])
+        #expect(kills > 1, "the clients were too quick to be disturbed")
+        kill(service.process, SIGTERM)
+        #expect(service.exitCode() == 0)
     }
 }

