@@ -117,8 +117,9 @@ request("item-invalid-utf8", "The second prompt breaks at byte 2; its neighbours
 request("item-empty-prompts", "No bytes, and no words.", [png()], verb=score,
         items=[item(encoded(), prompt=b""), item(encoded(), prompt=b" ., ")],
         outcome=ok("INVALID_PROMPT", "INVALID_PROMPT"))
-request("item-long-prompt", "More words than a prompt may have.", [png()], verb=score,
-        items=[item(encoded(), prompt=b"w " * 1500), item(encoded())], outcome=ok("PROMPT_TOO_LONG", "OK"))
+request("item-long-prompts", "1,500 words, and 10,000, which are more bytes than a prompt may have.", [png()], verb=score,
+        items=[item(encoded(), prompt=b"w " * 1500), item(encoded(), prompt=b"w " * 10_000), item(encoded())],
+        outcome=ok("PROMPT_TOO_LONG", "PROMPT_TOO_LONG", "OK"))
 request("item-nan-pixels", "One sample is not a number.", [f32(0, 0, 0, float("nan"), 0, 0)], verb=score,
         items=[item(tensor(pb.DTYPE_F32, pb.LAYOUT_HWC, [1, 2, 3]))], outcome=ok("INVALID_PIXELS"))
 request("item-lying-shape", "The shape takes 24 bytes; the frame has 23.", [f32(*rgb)[:23]], verb=score,
