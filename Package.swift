@@ -61,7 +61,9 @@ let package = Package(
             name: "RewardData", dependencies: ["RewardModel", "RewardImage"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
-            dependencies: ["RewardModel", "RewardImage", "RewardServer", "RewardWire", argumentParser, log],
+            dependencies: [
+                "RewardModel", "RewardImage", "RewardServer", "RewardWire", "TensorCPU", argumentParser, log,
+            ],
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
 
@@ -90,7 +92,7 @@ let package = Package(
             swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
-            dependencies: ["RAHFCommands", "RewardModel", "RewardTestSupport"],
+            dependencies: ["RAHFCommands", "RewardModel", "RewardImage", "RewardTestSupport"],
             swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],

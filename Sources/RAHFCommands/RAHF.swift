@@ -1,6 +1,8 @@
 import ArgumentParser
+import Glibc
 import RewardModel
 import RewardServer
+import TensorCPU
 
 /// `rahf`: scores images, differentiates scores, and makes and describes models.
 struct RAHF: ParsableCommand {
@@ -66,5 +68,9 @@ struct ScorerOptions: ParsableArguments {
 
 /// Runs the command that the process was called with.
 public func runRAHF() {
+    do { try CPUEngine.checkInstructionSet() } catch {
+        writeError("rahf: \(error)")
+        exit(EX_USAGE)
+    }
     RAHF.main()
 }
