@@ -58,11 +58,16 @@ let package = Package(
             name: "RewardServer", dependencies: ["RewardWire", "RewardModel", "RewardImage", "CZeroMQ", log],
             swiftSettings: gates),
         .target(
-            name: "RewardData", dependencies: ["RewardModel", "RewardImage"], swiftSettings: gates),
+            name: "RewardData", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
+        .target(name: "RewardMetrics", swiftSettings: safe),
+        .target(
+            name: "RewardWorld", dependencies: ["RewardData", "RewardModel", "RewardImage"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
             dependencies: [
-                "RewardModel", "RewardImage", "RewardServer", "RewardWire", "TensorCPU", argumentParser, log,
+                "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardWorld", "RewardServer",
+                "RewardWire",
+                "TensorCPU", argumentParser, log,
             ],
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
@@ -90,6 +95,17 @@ let package = Package(
             name: "RewardServerTests",
             dependencies: ["RewardServer", "RewardWire", "RewardModel", "RewardImage", "RewardTestSupport", log],
             swiftSettings: gates),
+        .testTarget(
+            name: "RewardDataTests",
+            dependencies: ["RewardData", "RewardModel", "RewardImage", "RewardTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: gates),
+        .testTarget(
+            name: "RewardMetricsTests", dependencies: ["RewardMetrics", "RewardTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: gates),
+        .testTarget(
+            name: "RewardWorldTests",
+            dependencies: ["RewardWorld", "RewardData", "RewardModel", "RewardImage", "RewardTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
             dependencies: ["RAHFCommands", "RewardModel", "RewardImage", "RewardTestSupport"],

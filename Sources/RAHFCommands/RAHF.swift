@@ -12,7 +12,7 @@ struct RAHF: ParsableCommand {
         version: rahfVersion,
         subcommands: [
             ScoreCommand.self, GradientCommand.self, InfoCommand.self, CreateCommand.self, TokenizeCommand.self,
-            BenchmarkCommand.self, ServeCommand.self, DemoCommand.self, LoadTestCommand.self,
+            BenchmarkCommand.self, ServeCommand.self, DemoCommand.self, LoadTestCommand.self, SynthesizeCommand.self,
         ])
 }
 
