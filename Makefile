@@ -13,9 +13,10 @@ test: packages lint
 build: packages
 	swift build $(flags) --product rahf
 
-# Speed and memory beside PyTorch, in one run.
+# Speed and memory beside PyTorch, in one run; then speed through the service beside speed in process.
 bench: build
 	Scripts/bench.sh
+	python3 Scripts/bench/service.py
 
 # The time of every operator's case, printed.
 bench-operators: packages

@@ -16,16 +16,19 @@ let cGates: [CSetting] = [.treatAllWarnings(as: .error)]
 let cxxGates: [CXXSetting] = [.treatAllWarnings(as: .error)]
 
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
     name: "rahf",
     products: [
         .library(name: "RewardModel", targets: ["RewardModel"]),
+        .library(name: "RewardServer", targets: ["RewardServer"]),
         .executable(name: "rahf", targets: ["rahf"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
@@ -52,15 +55,21 @@ let package = Package(
             dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece", "CZlib", "CLibCrypto"],
             swiftSettings: gates),
         .target(
+            name: "RewardWire", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
+        .target(
+            name: "RewardServer", dependencies: ["RewardWire", "RewardModel", "RewardImage", "CZeroMQ", log],
+            swiftSettings: gates),
+        .target(
             name: "RewardData", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
         .target(name: "RewardMetrics", swiftSettings: safe),
         .target(
             name: "RewardWorld", dependencies: ["RewardData", "RewardModel", "RewardImage"], swiftSettings: gates),
-        .target(name: "RewardServer", dependencies: ["CZeroMQ"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
             dependencies: [
-                "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardWorld", "TensorCPU", argumentParser,
+                "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardWorld", "RewardServer",
+                "RewardWire",
+                "TensorCPU", argumentParser, log,
             ],
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
@@ -81,6 +90,14 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: gates),
         .testTarget(
+            name: "RewardWireTests",
+            dependencies: ["RewardWire", "RewardModel", "RewardImage", "RewardTestSupport", protobuf],
+            swiftSettings: gates),
+        .testTarget(
+            name: "RewardServerTests",
+            dependencies: ["RewardServer", "RewardWire", "RewardModel", "RewardImage", "RewardTestSupport", log],
+            swiftSettings: gates),
+        .testTarget(
             name: "RewardDataTests",
             dependencies: ["RewardData", "RewardModel", "RewardImage", "RewardTestSupport"],
             exclude: ["Fixtures"], swiftSettings: gates),
@@ -91,7 +108,6 @@ let package = Package(
             name: "RewardWorldTests",
             dependencies: ["RewardWorld", "RewardData", "RewardModel", "RewardImage", "RewardTestSupport"],
             exclude: ["Fixtures"], swiftSettings: gates),
-        .testTarget(name: "RewardServerTests", dependencies: ["RewardServer"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
             dependencies: ["RAHFCommands", "RewardModel", "RewardImage", "RewardTestSupport"],
