@@ -15,6 +15,8 @@ let safe: [SwiftSetting] = gates + [.strictMemorySafety()]
 let cGates: [CSetting] = [.treatAllWarnings(as: .error)]
 let cxxGates: [CXXSetting] = [.treatAllWarnings(as: .error)]
 
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -24,7 +26,9 @@ let package = Package(
         .executable(name: "rahf", targets: ["rahf"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         // C: system libraries and shims, each with exactly one importer.
@@ -47,10 +51,14 @@ let package = Package(
             name: "RewardModel",
             dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece"],
             swiftSettings: gates),
-        .target(name: "RewardServer", dependencies: ["CZeroMQ"], swiftSettings: gates),
+        .target(
+            name: "RewardWire", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
+        .target(
+            name: "RewardServer", dependencies: ["RewardWire", "RewardModel", "RewardImage", "CZeroMQ", log],
+            swiftSettings: gates),
         .target(
             name: "RAHFCommands",
-            dependencies: ["RewardModel", "RewardImage", argumentParser],
+            dependencies: ["RewardModel", "RewardImage", "RewardServer", "RewardWire", argumentParser, log],
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
 
@@ -69,7 +77,14 @@ let package = Package(
             dependencies: ["RewardModel", "RewardImage", "TensorGraph", "TensorCPU", "RewardTestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: gates),
-        .testTarget(name: "RewardServerTests", dependencies: ["RewardServer"], swiftSettings: gates),
+        .testTarget(
+            name: "RewardWireTests",
+            dependencies: ["RewardWire", "RewardModel", "RewardImage", "RewardTestSupport", protobuf],
+            swiftSettings: gates),
+        .testTarget(
+            name: "RewardServerTests",
+            dependencies: ["RewardServer", "RewardWire", "RewardModel", "RewardImage", "RewardTestSupport", log],
+            swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
             dependencies: ["RAHFCommands", "RewardModel", "RewardTestSupport"],

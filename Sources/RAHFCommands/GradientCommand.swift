@@ -7,7 +7,7 @@ struct GradientCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gradient", abstract: "Write d objective / d pixel as float32 [3, height, width].")
 
-    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var scorerOptions: ScorerOptions
     @Option(help: "The image's prompt.")
     var prompt: String
     @Option(help: "Weights of scores, and of heatmaps' means: plausibility=1,implausibility=-0.5")
@@ -19,10 +19,10 @@ struct GradientCommand: ParsableCommand {
 
     func run() throws {
         let objective = try Self.objective(of)
-        let predictor = try modelOptions.load()
+        let scorer = try scorerOptions.load()
         let item = try PredictionItem(
             encodedImage: try readFile(image), prompt: prompt, outputs: [], objective: objective)
-        let prediction = try predictor.predict([item])[0].get()
+        let prediction = try scorer.predict([item])[0].get()
         guard let gradient = prediction.gradient else { throw Failure(.internalError, "no gradient came back") }
         try writeFile(NPYEncoder.encode(gradient.values, shape: [3, gradient.height, gradient.width]), to: out)
         print(
@@ -32,7 +32,7 @@ struct GradientCommand: ParsableCommand {
                 ("notes", .array(prediction.notes.map(\.json))),
                 (
                     "model",
-                    .object([("name", .string(predictor.info.name)), ("digest", .string(predictor.info.digest))])
+                    .object([("name", .string(scorer.info.name)), ("digest", .string(scorer.info.digest))])
                 ),
             ]).text)
     }

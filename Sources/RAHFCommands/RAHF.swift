@@ -1,15 +1,16 @@
 import ArgumentParser
 import RewardModel
+import RewardServer
 
 /// `rahf`: scores images, differentiates scores, and makes and describes models.
 struct RAHF: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rahf",
         abstract: "Rich human feedback for generated images: scores, heatmaps, misaligned words and their gradients.",
-        version: "0.1.0",
+        version: rahfVersion,
         subcommands: [
             ScoreCommand.self, GradientCommand.self, InfoCommand.self, CreateCommand.self, TokenizeCommand.self,
-            BenchmarkCommand.self,
+            BenchmarkCommand.self, ServeCommand.self, DemoCommand.self,
         ])
 }
 
@@ -27,12 +28,39 @@ struct ModelOptions: ParsableArguments {
         throw ValidationError("no model: give --model DIR, set RAHF_MODEL, or make one with 'rahf create'")
     }
 
-    func load() throws -> Predictor {
+    func load(maxBatch: Int = 8) throws -> Predictor {
         let path = try path()
         if let threads, !(1...Predictor.Options.maximumThreads).contains(threads) {
             throw ValidationError("--threads is \(threads); it must be 1 to \(Predictor.Options.maximumThreads)")
         }
-        return try Predictor.load(folder: path, options: .init(threads: threads))
+        return try Predictor.load(folder: path, options: .init(threads: threads, maxBatch: maxBatch))
+    }
+}
+
+/// The options that choose a model here or behind a server.
+struct ScorerOptions: ParsableArguments {
+    @OptionGroup var modelOptions: ModelOptions
+
+    @Option(help: "Ask the model behind 'rahf serve' at this address, as tcp://127.0.0.1:5555 or ipc://PATH.")
+    var server: String?
+    @Option(help: "Seconds one request to the server may take.")
+    var serverTimeout = 120
+
+    func validate() throws {
+        guard server == nil || (modelOptions.model == nil && modelOptions.threads == nil) else {
+            throw ValidationError("--server has its own model and threads")
+        }
+        guard (1...86_400).contains(serverTimeout) else {
+            throw ValidationError("--server-timeout is \(serverTimeout), not in 1...86400")
+        }
+    }
+
+    func load() throws -> any Scorer {
+        guard let server else { return try modelOptions.load() }
+        guard server.hasPrefix("tcp://") || server.hasPrefix("ipc://") else {
+            throw ValidationError("--server takes tcp://HOST:PORT or ipc://PATH, not '\(server)'")
+        }
+        return try RemoteScorer(server, policy: RetryPolicy(timeout: .seconds(serverTimeout)))
     }
 }
 

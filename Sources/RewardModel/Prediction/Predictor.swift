@@ -85,27 +85,32 @@ public final class Predictor: Scorer {
 
     private func predict(_ items: [PreparedItem], _ outputs: Outputs) -> [Result<Prediction, Failure>] {
         core.withLock { core in
-            do throws(Failure) {
-                var predictions =
-                    outputs.isEmpty
-                    ? items.map { Prediction(notes: $0.notes) } : try core.predict(items, outputs)
-                var results: [Result<Prediction, Failure>] = []
-                for (index, item) in items.enumerated() {
-                    do throws(Failure) {
-                        if let objective = item.item.objective {
-                            predictions[index].gradient = try core.gradient(item, objective)
-                        }
-                        results.append(.success(predictions[index]))
-                    } catch { results.append(.failure(error)) }
+            var results = Self.outputs(of: items, outputs, &core)
+            for (index, item) in items.enumerated() {
+                guard let objective = item.item.objective, case .success(var prediction) = results[index] else {
+                    continue
                 }
-                return results
-            } catch {
-                // One item's overflow must not cost its batch mates their answers.
-                if items.count == 1 { return [.failure(error)] }
-                return items.map { item in
-                    do throws(Failure) { return .success(try core.predict([item], outputs)[0]) } catch {
-                        return .failure(error)
-                    }
+                do throws(Failure) {
+                    prediction.gradient = try core.gradient(item, objective)
+                    results[index] = .success(prediction)
+                } catch { results[index] = .failure(error) }
+            }
+            return results
+        }
+    }
+}
+
+extension Predictor {
+    /// Everything but gradients. One item's overflow does not cost its batch mates their answers.
+    private static func outputs(
+        of items: [PreparedItem], _ outputs: Outputs, _ core: inout PredictorCore
+    ) -> [Result<Prediction, Failure>] {
+        if outputs.isEmpty { return items.map { .success(Prediction(notes: $0.notes)) } }
+        do throws(Failure) { return try core.predict(items, outputs).map { .success($0) } } catch {
+            if items.count == 1 { return [.failure(error)] }
+            return items.map { item in
+                do throws(Failure) { return .success(try core.predict([item], outputs)[0]) } catch {
+                    return .failure(error)
                 }
             }
         }
