@@ -129,26 +129,37 @@ def test_a_failure_is_never_a_number() -> None:
         assert numpy.ma.getmaskarray(masked).tolist() == [True, False]
 
 
-@pytest.mark.parametrize("damage", ["not protobuf", "too few", "scores missing", "nan", "frame"])
+@pytest.mark.parametrize("damage", ["not protobuf", "too few"])
 def test_a_reply_that_breaks_the_protocol_is_an_error(damage: str) -> None:
     def answer(request: Any, frames: list[bytes]) -> list[bytes]:
         reply = pb.Reply.FromString(scored(request, frames)[0])
         if damage == "not protobuf":
             return [pb.Envelope(request_id=request.request_id).SerializeToString() + b"\x1a\x05\xff"]
-        if damage == "too few":
-            del reply.items[0]
-        if damage == "scores missing":
-            reply.items[0].scores.ClearField("overall")
-        if damage == "nan":
-            reply.items[0].scores.overall = float("nan")
-        if damage == "frame":
-            reply.items[0].heatmaps.add(heatmap=1, tensor=pb.Tensor(frame=7, dtype=3, layout=3, shape=[1, 1]))
+        del reply.items[0]
         return [reply.SerializeToString()]
 
     policy = Policy(timeout=0.2, retries=0)
     with FakeServer(answer) as server, Client(server.endpoint, policy) as client:
         with pytest.raises((ProtocolError, RequestError)):
             client.score([PICTURE], "a")
+
+
+@pytest.mark.parametrize("damage", ["score", "nan", "frame", "length"])
+def test_an_item_that_breaks_the_protocol_has_failed_alone(damage: str) -> None:
+    def answer(request: Any, frames: list[bytes]) -> list[bytes]:
+        reply = pb.Reply.FromString(scored(request, frames)[0])
+        if damage == "score":
+            reply.items[0].scores.ClearField("overall")
+        elif damage == "nan":
+            reply.items[0].scores.overall = float("nan")
+        else:
+            tensor = pb.Tensor(frame=7 if damage == "frame" else 1, dtype=3, layout=3, shape=[1, 1])
+            reply.items[0].heatmaps.add(heatmap=1, tensor=tensor)
+        return [reply.SerializeToString(), b"123"]
+
+    with FakeServer(answer) as server, Client(server.endpoint, QUICK) as client:
+        bad, good = client.score([PICTURE] * 2, "a")
+        assert bad.status.code == Code.INTERNAL and bad.scores is None and good.ok
 
 
 def test_a_code_from_the_future_is_a_failure() -> None:

@@ -127,7 +127,8 @@ def reply_id(frames: Sequence[bytes]) -> bytes | None:
 def decode(frames: Sequence[bytes]) -> Reply:
     """Reads a reply's frames (without a delimiter).
 
-    Raises ProtocolError when they contradict the protocol, a number that is not finite included.
+    An item that contradicts the protocol (a missing score, a number that is not finite, a frame that is not there) has
+    failed; it costs its neighbours nothing. Raises ProtocolError when the header cannot be read.
     """
     try:
         reply = pb.Reply.FromString(frames[0])
@@ -136,11 +137,12 @@ def decode(frames: Sequence[bytes]) -> Reply:
     model = Model(
         reply.model.name, reply.model.digest, reply.model.preprocessing, reply.model.preprocessing_digest,
         reply.model.trained)
+    if reply.protocol_version != PROTOCOL_VERSION:
+        status = Status(
+            Code.UNSUPPORTED_VERSION, f"the reply speaks version {reply.protocol_version}, this client {PROTOCOL_VERSION}")
+        return Reply(bytes(reply.request_id), status, model, reply.library_version)
     decoded = Reply(bytes(reply.request_id), _status(reply.status), model, reply.library_version)
-    try:
-        decoded.items = [_result(item, frames) for item in reply.items]
-    except (ValueError, IndexError) as error:
-        raise ProtocolError(f"the reply contradicts itself: {error}") from error
+    decoded.items = [_result(item, frames) for item in reply.items]
     if reply.HasField("timings"):
         times = reply.timings
         decoded.timings = Timings(times.queue_ms / 1000, times.compute_ms / 1000, times.batch_size)
@@ -190,6 +192,13 @@ def _result(item: Any, frames: Sequence[bytes]) -> Result:
     notes = [_note(note) for note in item.notes]
     if not status.ok:
         return Result(status, notes=notes)
+    try:
+        return _answer(item, frames, status, notes)
+    except ValueError as error:
+        return Result(Status(Code.INTERNAL, f"the reply contradicts itself: {error}"), notes=notes)
+
+
+def _answer(item: Any, frames: Sequence[bytes], status: Status, notes: list[Note]) -> Result:
     scores = None
     if item.HasField("scores"):
         missing = [name for name in SCORES if not item.scores.HasField(name)]
@@ -197,7 +206,7 @@ def _result(item: Any, frames: Sequence[bytes]) -> Result:
             raise ValueError(f"scores without {', '.join(missing)}")
         scores = {name: _finite(getattr(item.scores, name)) for name in SCORES}
     names = {number: name for name, number in _HEATMAP_NUMBERS.items()}
-    heatmaps = {names[map.heatmap]: _array(map.tensor, frames) for map in item.heatmaps if map.heatmap in names}
+    heatmaps = {names[map.heatmap]: _unit(_array(map.tensor, frames)) for map in item.heatmaps if map.heatmap in names}
     words = text = None
     if item.HasField("words"):
         words = [Word(word.word, word.start, word.end, word.misaligned) for word in item.words.words]
@@ -209,6 +218,11 @@ def _result(item: Any, frames: Sequence[bytes]) -> Result:
             values *= _finite(item.gradient.scale)
         gradient = Gradient(values, _finite(item.gradient.objective), _finite(item.gradient.norm))
     return Result(status, scores, heatmaps, words, text, gradient, notes)
+
+
+def _unit(values: Any) -> Any:
+    """float32 in [0, 1], whatever the frame's type."""
+    return values.astype("float32") / (255 if values.dtype == "uint8" else 1)
 
 
 def _note(note: Any) -> Note:
