@@ -7,9 +7,12 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "examples"))
 
 # Tiny networks run slower on several threads, much slower on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
