@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build bench bench-operators parity format lint packages
+.PHONY: demo test build bench bench-operators parity python format lint packages
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -26,6 +26,10 @@ bench-operators: packages
 # The model and the tokenizer beside PyTorch and the sentencepiece package; installs them into .venv.
 parity: build
 	Scripts/parity.sh
+
+# The Python client and its examples against the real server; installs what they need into .venv.
+python: build
+	Scripts/python-client.sh
 
 format:
 	swift format -i -r Sources Tests Package.swift
