@@ -16,6 +16,7 @@ struct RAHF: ParsableCommand {
             InfoCommand.self, CreateCommand.self, ImportCommand.self,
             SynthesizeCommand.self,
             TokenizeCommand.self, BenchmarkCommand.self,
+            RerankCommand.self, BenchmarkMasksCommand.self,
         ])
 }
 
@@ -76,4 +77,9 @@ public func runRAHF() {
         exit(EX_USAGE)
     }
     RAHF.main()
+}
+
+/// Runs `make-inpaint-masks` with the process's arguments.
+public func runMakeInpaintMasks() async {
+    await MakeInpaintMasksCommand.main()
 }
