@@ -133,9 +133,10 @@ extension PixelRun {
         return runs
     }
 
-    /// The empty pixels that set runs enclose.
-    static func holes(in runs: [PixelRun], width: Int, height: Int) -> [PixelRun] {
+    /// The pixels that runs leave out, in reading order.
+    static func complement(of runs: [PixelRun], width: Int, height: Int) -> [PixelRun] {
         var empty: [PixelRun] = []
+        empty.reserveCapacity(runs.count + height)
         var next = 0
         for row in 0..<Int32(height) {
             var start: Int32 = 0
@@ -146,7 +147,13 @@ extension PixelRun {
             }
             if start < width { empty.append(PixelRun(row: row, start: start, end: Int32(width))) }
         }
-        let regions = ConnectedRegions(runs: empty, connectivity: .four)
+        return empty
+    }
+
+    /// The empty pixels that set runs enclose.
+    static func holes(in runs: [PixelRun], width: Int, height: Int) -> [PixelRun] {
+        let regions = ConnectedRegions(
+            runs: complement(of: runs, width: width, height: height), connectivity: .four)
         var isHole = [Bool](repeating: true, count: regions.count)
         for (run, region) in zip(regions.runs, regions.regionOfRun)
         where run.row == 0 || run.row == height - 1 || run.start == 0 || run.end == width {

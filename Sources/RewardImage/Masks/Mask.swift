@@ -3,7 +3,7 @@
 /// Functions on binary masks take every value above 0 as set and write 255.
 public struct Mask: Sendable, Equatable {
     /// Longest side in pixels.
-    public static let maximumSide = 65_534
+    public static let maximumSide = 32_766
 
     public let width: Int
     public let height: Int

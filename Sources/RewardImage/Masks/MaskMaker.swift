@@ -22,18 +22,17 @@ public struct MaskResult: Sendable {
         public var lost = 0
     }
 
-    fileprivate let runs: [[PixelRun]]
-    fileprivate let merged: [PixelRun]
+    fileprivate let pixels: ConnectedRegions
     fileprivate let options: MaskOptions
 
     /// All regions in one mask of the image's size; nil when there is nothing to repair.
     public var mask: Mask? {
-        regions.isEmpty ? nil : finish(merged)
+        regions.isEmpty ? nil : finish(pixels.runs)
     }
 
     /// The mask of one region.
     public func mask(ofRegion index: Int) -> Mask {
-        finish(runs[index])
+        finish(pixels.runs(of: index))
     }
 
     private func finish(_ runs: [PixelRun]) -> Mask {
@@ -74,8 +73,8 @@ public enum MaskMaker {
         var dropped = MaskResult.Dropped()
         guard let threshold else {
             return MaskResult(
-                regions: [], threshold: nil, low: nil, dropped: dropped, heatmap: heat, runs: [], merged: [],
-                options: options)
+                regions: [], threshold: nil, low: nil, dropped: dropped, heatmap: heat,
+                pixels: ConnectedRegions(runs: [], connectivity: .eight), options: options)
         }
         let low = min(options.low?.value(in: heat) ?? threshold, threshold)
 
@@ -94,17 +93,17 @@ public enum MaskMaker {
         }
         let inside = regions.filtered(described.map { $0 != nil })
         if inside.count == 0 { dropped.lost = kept.count }
-        var byRegion = [[PixelRun]](repeating: [], count: inside.count)
-        for (run, region) in zip(inside.runs, inside.regionOfRun) { byRegion[Int(region)].append(run) }
         return MaskResult(
             regions: described.compactMap(\.self), threshold: threshold, low: low, dropped: dropped, heatmap: heat,
-            runs: byRegion, merged: inside.runs, options: options)
+            pixels: inside, options: options)
     }
 
     /// The heatmap at the image's size, checked.
     static func resample(_ heatmap: Heatmap, width: Int, height: Int) throws(MaskError) -> Heatmap {
-        // NaN is in no range.
-        if let bad = heatmap.values.firstIndex(where: { !(0...1).contains($0) }) {
+        // NaN is in no range. Counting goes many values at a time; the place is looked for only when there is one.
+        if heatmap.values.reduce(Int32(0), { $0 &+ ($1 >= 0 && $1 <= 1 ? 0 : 1) }) > 0,
+            let bad = heatmap.values.firstIndex(where: { !(0...1).contains($0) })
+        {
             throw .heatmapValue(x: bad % heatmap.width, y: bad / heatmap.width, heatmap.values[bad])
         }
         // A map of the image's shape has its sides within a pixel of the image's, scaled.

@@ -10,12 +10,14 @@
 extension Mask {
     /// Set where the element, centred on the pixel, covers a set pixel.
     public func dilated(by element: StructuringElement) -> Mask {
-        spread(of: true, by: element)
+        Mask.spread(runs, width: width, height: height, element, outside: false)
     }
 
     /// Set where the element, centred on the pixel, covers set pixels of the image only.
     public func eroded(by element: StructuringElement) -> Mask {
-        spread(of: false, by: element)
+        // What is not set, and the outside, spread; what they do not reach stays.
+        let empty = PixelRun.complement(of: runs, width: width, height: height)
+        return Mask.spread(empty, width: width, height: height, element, outside: true).inverted
     }
 
     /// Eroded, then dilated: drops what is narrower than the element.
@@ -28,75 +30,77 @@ extension Mask {
         dilated(by: element).eroded(by: element)
     }
 
-    /// Spreads the set pixels (dilation), or the empty ones and the outside (erosion), by the element.
+    /// Spreads sources, and the outside if asked, by the element.
     ///
-    /// First the distance to the nearest source in each pixel's column, up and down; then, row by row, the union of the
-    /// intervals that these distances open: at distance d, the element reaches `halfWidths[d]` columns to each side.
-    /// Farther sources of the same column reach no wider, since half widths never increase.
-    private func spread(of set: Bool, by element: StructuringElement) -> Mask {
-        var halfWidths = element.halfWidths(limit: height)
-        let far = UInt16(halfWidths.count)
-        let unreached = Int32.min / 2
-        halfWidths.append(unreached)
-        // Outside is a source when the empty spreads: the row above the first is at distance 0.
-        let outside: UInt16 = set ? far : 0
-        let edge = set ? unreached : halfWidths[0]
-        var distances = [UInt16](repeating: 0, count: width * height)
-        var row = [UInt16](repeating: outside, count: width)
-        var result = Mask(width: width, height: height)
-        let (width, height) = (width, height)
-        values.withUnsafeBufferPointer { values in
-            distances.withUnsafeMutableBufferPointer { distances in
-                row.withUnsafeMutableBufferPointer { row in
+    /// Along each row, the distance to the nearest source says how many rows up and down the element reaches from there:
+    /// at distance d, `halfWidths[d]` (the elements are symmetric in rows and columns). Farther sources of the same row
+    /// reach no further, as half widths never increase. Then two sweeps over the rows carry these reaches down and up,
+    /// one less with each row.
+    static func spread(
+        _ sources: [PixelRun], width: Int, height: Int, _ element: StructuringElement, outside: Bool
+    ) -> Mask {
+        let halfWidths = element.halfWidths(limit: width).map { Int16(clamping: $0) }
+        // -1: reached by nothing.
+        var reaches = [Int16](repeating: -1, count: width * height)
+        var carried = [Int16](repeating: outside ? halfWidths[0] : -1, count: width)
+        let initial = carried
+        let values = [UInt8](unsafeUninitializedCapacity: width * height) { values, count in
+            reaches.withUnsafeMutableBufferPointer { reaches in
+                carried.withUnsafeMutableBufferPointer { carried in
+                    var next = 0
                     for y in 0..<height {
+                        let line = UnsafeMutableBufferPointer(rebasing: reaches[y * width..<(y + 1) * width])
+                        let first = next
+                        while next < sources.count, sources[next].row == Int32(y) { next += 1 }
+                        Self.fill(line, sources[first..<next], halfWidths, outside: outside)
                         for x in 0..<width {
-                            let isSource = (values[y * width + x] != 0) == set
-                            let distance = isSource ? 0 : min(row[x] &+ 1, far)
-                            row[x] = distance
-                            distances[y * width + x] = distance
+                            // A reach of -1 stays -1, however many rows it is carried: no line is below it.
+                            let reach = max(carried[x] &- 1, line[x])
+                            carried[x] = reach
+                            line[x] = reach
                         }
                     }
-                    row.update(repeating: outside)
-                    result.values.withUnsafeMutableBufferPointer { result in
-                        halfWidths.withUnsafeBufferPointer { halfWidths in
-                            for y in (0..<height).reversed() {
-                                let start = y * width
-                                var nearest = far
-                                for x in 0..<width {
-                                    let distance = min(distances[start + x], min(row[x] &+ 1, far))
-                                    row[x] = distance
-                                    nearest = min(nearest, distance)
-                                }
-                                let line = UnsafeMutableBufferPointer(rebasing: result[start..<start + width])
-                                if nearest == far, set { continue }
-                                Self.cover(line, UnsafeBufferPointer(row), halfWidths, edge: edge)
-                                if !set { for x in 0..<width { line[x] = ~line[x] } }
-                            }
+                    // A reach carried down, sent up again from where it got to, stays within its source's reach.
+                    for x in 0..<width { carried[x] = initial[x] }
+                    for y in (0..<height).reversed() {
+                        let line = y * width
+                        for x in 0..<width {
+                            let reach = max(carried[x] &- 1, reaches[line + x])
+                            carried[x] = reach
+                            values[line + x] = reach >= 0 ? 255 : 0
                         }
                     }
                 }
             }
+            count = width * height
         }
-        return result
+        return Mask(width: width, height: height, values: values)
     }
 
-    /// Writes 255 where a column's interval covers the pixel: intervals from the left must reach right to it, and
-    /// those from the right must reach left to it.
-    private static func cover(
-        _ line: UnsafeMutableBufferPointer<UInt8>, _ distances: UnsafeBufferPointer<UInt16>,
-        _ halfWidths: UnsafeBufferPointer<Int32>, edge: Int32
+    /// Writes how far up and down each pixel of a row reaches by the nearest of the row's sources.
+    private static func fill(
+        _ line: UnsafeMutableBufferPointer<Int16>, _ sources: ArraySlice<PixelRun>, _ halfWidths: [Int16],
+        outside: Bool
     ) {
-        var reach = -1 + edge
-        for x in 0..<line.count {
-            let column = Int32(truncatingIfNeeded: x)
-            reach = max(reach, column &+ halfWidths[Int(distances[x])])
-            line[x] = reach >= column ? 255 : 0
+        // The end of the source to the left of a gap; nil when there is none.
+        var left: Int? = outside ? 0 : nil
+        func fillGap(to right: Int, isSource: Bool) {
+            let start = left ?? 0
+            let fromLeft = left == nil ? 0 : isSource ? (right - start + 1) / 2 : right - start
+            let fromRight = isSource ? right - start - fromLeft : 0
+            for distance in 0..<min(fromLeft, halfWidths.count - 1) {
+                line[start + distance] = halfWidths[distance + 1]
+            }
+            for distance in 0..<min(fromRight, halfWidths.count - 1) {
+                line[right - 1 - distance] = halfWidths[distance + 1]
+            }
         }
-        reach = Int32(line.count) - edge
-        for x in (0..<line.count).reversed() {
-            let column = Int32(truncatingIfNeeded: x)
-            reach = min(reach, column &- halfWidths[Int(distances[x])])
-            if reach <= column { line[x] = 255 }
+        for source in sources {
+            let (start, end) = (Int(source.start), Int(source.end))
+            fillGap(to: start, isSource: true)
+            line[start..<end].update(repeating: halfWidths[0])
+            left = end
         }
+        fillGap(to: line.count, isSource: outside)
     }
 }
