@@ -37,10 +37,7 @@ struct Inpainter {
                 FilePath(log), .writeOnly, options: [.create, .truncate], permissions: .init(rawValue: 0o644))
             defer { try? file.close() }
             let program: Executable = words[0].contains("/") ? .path(FilePath(words[0])) : .name(words[0])
-            // Its own group: what it started ends with it.
-            var platform = PlatformOptions()
-            platform.processGroupID = 0
-            let options = platform
+            let options = timeout == nil ? PlatformOptions() : Self.ownGroup
             let status = try await within(timeout) {
                 try await Subprocess.run(
                     program, arguments: Arguments(Array(words.dropFirst())), platformOptions: options,
@@ -55,6 +52,18 @@ struct Inpainter {
             }
         } catch { return "the command could not be run: \(error)" }
     }
+
+    /// A run with a time limit has a process group of its own, so that what it started ends with it. Others stay in ours,
+    /// and Control-C reaches them.
+    private static let ownGroup: PlatformOptions = {
+        var options = PlatformOptions()
+        options.processGroupID = 0
+        options.teardownSequence = [
+            .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .seconds(3)),
+            .send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .seconds(1)),
+        ]
+        return options
+    }()
 
     /// The work's result, or nil when it took too long and was cancelled.
     private func within<Value: Sendable>(
