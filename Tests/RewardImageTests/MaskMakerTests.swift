@@ -186,6 +186,53 @@ import Testing
         #expect(result.regions.count > 20 && sum == result.mask?.values.map { Int($0) })
     }
 
+    /// Random options on random maps: nothing traps, and what is said of a mask is true of it.
+    @Test func regionsDescribeTheMaskWhateverTheOptions() throws {
+        var noise = Noise(state: 31)
+        var masked = 0
+        for round in 0..<400 {
+            let (width, height) = (1 + noise.next(below: 60), 1 + noise.next(below: 60))
+            let side = 1 + noise.next(below: 30)
+            let map = Heatmap(
+                width: side, height: side, values: (0..<side * side).map { _ in Float(noise.next(below: 101)) / 100 })
+            func amount(_ bound: Int) -> MaskAmount {
+                let value = Double(noise.next(below: bound))
+                return noise.next(below: 2) == 0 ? .pixels(value / 2) : .percent(value)
+            }
+            var options = MaskOptions()
+            options.threshold = [.absolute(0.7), .percentile(80), .otsu][noise.next(below: 3)]
+            options.low = noise.next(below: 2) == 0 ? .absolute(0.5) : nil
+            options.minArea = amount(10)
+            options.maxArea = .percent(100)
+            options.keep = noise.next(below: 2) == 0 ? 1 + noise.next(below: 4) : nil
+            options.keepBy = MaskOptions.Rank.allCases[noise.next(below: 3)]
+            options.fillHoles = noise.next(below: 2) == 0
+            options.open = amount(4)
+            options.close = amount(6)
+            options.dilate = round % 5 == 0 ? .pixels(-1) : amount(20)
+            options.element = StructuringElement.Shape.allCases[noise.next(below: 3)]
+            options.offset = PixelOffset(x: noise.next(below: 9) - 4, y: noise.next(below: 9) - 4)
+            options.invert = noise.next(below: 2) == 0
+            let result = try MaskMaker.make(from: map, width: width, height: height, options: options)
+            #expect((result.mask == nil) == result.regions.isEmpty)
+            guard let written = result.mask else { continue }
+            masked += 1
+            let mask = options.invert ? written.inverted : written
+            #expect(mask.width == width && mask.height == height)
+            #expect(mask.area == result.regions.reduce(0) { $0 + $1.area })
+            for (index, region) in result.regions.enumerated() {
+                let own = result.mask(ofRegion: index)
+                let values = options.invert ? own.inverted.values : own.values
+                let set = values.indices.filter { values[$0] != 0 }
+                let (columns, rows) = (set.map { $0 % width }, set.map { $0 / width })
+                #expect(region.area == set.count && region.mean <= region.peak)
+                #expect(region.box.x == columns.min() && region.box.x + region.box.width - 1 == columns.max())
+                #expect(region.box.y == rows.min() && region.box.y + region.box.height - 1 == rows.max())
+            }
+        }
+        #expect(masked > 200)
+    }
+
     @Test func aFlatMapHasNothingToRepairWhateverTheThreshold() throws {
         for threshold in [HeatmapThreshold.absolute(0.5), .percentile(95), .otsu] {
             var options = MaskOptions()

@@ -34,11 +34,13 @@ struct RepairStep {
         let stem = report.input.stem
         let prompt = report.input.prompt ?? ""
         let maskFile = "\(folder.path)/\(stem).png"
+        // A name that starts with a dash must not become an option.
+        let imageFile = report.input.image.hasPrefix("-") ? "./\(report.input.image)" : report.input.image
         var candidates: [Candidate] = []
         for offset in 0..<runs {
             let base = "\(folder.path)/\(MaskFolder.candidates)/\(stem).\(seed + offset)"
             let values = CommandTemplate.Values(
-                image: report.input.image, mask: maskFile, prompt: prompt, seed: seed + offset, out: "\(base).png")
+                image: imageFile, mask: maskFile, prompt: prompt, seed: seed + offset, out: "\(base).png")
             let candidate = await inpainter.run(values, log: "\(base).log")
             if let problem = candidate.problem { print("  seed \(seed + offset) failed: \(problem)") }
             candidates.append(candidate)

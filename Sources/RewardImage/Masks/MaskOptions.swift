@@ -21,6 +21,11 @@ public enum MaskAmount: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    var isPercentage: Bool {
+        if case .percent = self { return true }
+        return false
+    }
+
     /// The value without its unit.
     public var number: Double {
         switch self {
@@ -111,6 +116,8 @@ public struct MaskOptions: Sendable, Equatable {
         if let keep, keep < 1 { return "at least one region must be kept" }
         if open.number < 0 || close.number < 0 { return "opening and closing take a radius of 0 or more" }
         if feather.number < 0 { return "the feather is negative" }
+        // Its cost grows with it.
+        if feather.number > (feather.isPercentage ? 25 : 500) { return "the feather is over 500 pixels or 25%" }
         if padding < 0 || padding > Mask.maximumSide { return "the padding is not in 0 to \(Mask.maximumSide)" }
         if snap < 1 || snap > 4096 { return "crops snap to a multiple of 1 to 4096" }
         return nil

@@ -110,7 +110,8 @@ struct RegionSums {
         return MaskRegion(
             box: box,
             crop: box.crop(padding: options.padding, snap: options.snap, imageWidth: width, imageHeight: height),
-            area: area, peak: peak, mean: Float(mass / Double(area)),
+            // A sum of equal values may round to more than their number times the value.
+            area: area, peak: peak, mean: min(Float(mass / Double(area)), peak),
             centroid: .init(x: Double(columns) / Double(area), y: Double(rows) / Double(area)))
     }
 }
