@@ -22,11 +22,6 @@ public enum PNGEncoder {
         encode(map.values.map(level), map.width, map.height, channels: 1, effort)
     }
 
-    /// An 8-bit grey picture of `width * height` levels.
-    static func encode(grey levels: [UInt8], width: Int, height: Int) -> [UInt8] {
-        encode(levels, width, height, channels: 1)
-    }
-
     private static func level(_ value: Float) -> UInt8 {
         // Not above zero covers NaN, which is drawn black.
         value > 0 ? UInt8((min(value, 1) * 255).rounded()) : 0

@@ -103,6 +103,7 @@ extension Image {
 extension PNGEncoder {
     /// An 8-bit grey picture of a mask.
     public static func encode(_ mask: Mask) -> [UInt8] {
-        encode(grey: mask.values, width: mask.width, height: mask.height)
+        // A level divided by 255 rounds back to itself.
+        encode(Heatmap(width: mask.width, height: mask.height, values: mask.values.map { Float($0) / 255 }))
     }
 }
