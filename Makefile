@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build bench bench-operators parity python format lint packages
+.PHONY: demo test build bench bench-operators parity python format lint packages masks-check
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -12,6 +12,7 @@ test: packages lint
 
 build: packages
 	swift build $(flags) --product rahf
+	swift build $(flags) --product make-inpaint-masks
 
 # Speed and memory beside PyTorch, in one run; then speed through the service beside speed in process.
 bench: build
@@ -30,6 +31,10 @@ parity: build
 # The Python client and its examples against the real server; installs what they need into .venv.
 python: build
 	Scripts/python-client.sh
+
+# The mask tools beside diffusers, OpenCV and scikit-image, in .venv: conventions, speed, repairs of planted damage.
+masks-check: build
+	Scripts/masks.sh
 
 format:
 	swift format -i -r Sources Tests Package.swift

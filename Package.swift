@@ -17,6 +17,11 @@ let cxxGates: [CXXSetting] = [.treatAllWarnings(as: .error)]
 
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+/// Runs inpainters.
+let subprocess: [Target.Dependency] = [
+    .product(name: "Subprocess", package: "swift-subprocess"),
+    .product(name: "SystemPackage", package: "swift-system"),
+]
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -25,11 +30,15 @@ let package = Package(
         .library(name: "RewardModel", targets: ["RewardModel"]),
         .library(name: "RewardServer", targets: ["RewardServer"]),
         .executable(name: "rahf", targets: ["rahf"]),
+        .executable(name: "make-inpaint-masks", targets: ["make-inpaint-masks"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        // Without Foundation.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
         // C: system libraries and shims, each with exactly one importer.
@@ -70,9 +79,10 @@ let package = Package(
                 "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardWorld", "RewardServer",
                 "RewardWire",
                 "TensorCPU", argumentParser, log,
-            ],
+            ] + subprocess,
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
+        .executableTarget(name: "make-inpaint-masks", dependencies: ["RAHFCommands"], swiftSettings: safe),
 
         // Tests.
         .target(name: "RewardTestSupport", path: "Tests/RewardTestSupport", swiftSettings: gates),

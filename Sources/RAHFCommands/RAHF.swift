@@ -16,6 +16,7 @@ struct RAHF: ParsableCommand {
             InfoCommand.self, CreateCommand.self, ImportCommand.self,
             SynthesizeCommand.self,
             TokenizeCommand.self, BenchmarkCommand.self,
+            RerankCommand.self, BenchmarkMasksCommand.self,
         ])
 }
 
@@ -71,9 +72,20 @@ struct ScorerOptions: ParsableArguments {
 
 /// Runs the command that the process was called with.
 public func runRAHF() {
+    checkInstructionSet("rahf")
+    RAHF.main()
+}
+
+/// Runs `make-inpaint-masks` with the process's arguments.
+public func runMakeInpaintMasks() async {
+    checkInstructionSet("make-inpaint-masks")
+    await MakeInpaintMasksCommand.main()
+}
+
+/// Ends the process when the environment asks for instructions that the machine has not.
+private func checkInstructionSet(_ tool: String) {
     do { try CPUEngine.checkInstructionSet() } catch {
-        writeError("rahf: \(error)")
+        writeError("\(tool): \(error)")
         exit(EX_USAGE)
     }
-    RAHF.main()
 }
