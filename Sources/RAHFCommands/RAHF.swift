@@ -11,7 +11,7 @@ struct RAHF: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             ScoreCommand.self, GradientCommand.self, InfoCommand.self, CreateCommand.self, TokenizeCommand.self,
-            BenchmarkCommand.self, SynthesizeCommand.self, ConsolidateCommand.self,
+            BenchmarkCommand.self, SynthesizeCommand.self, ConsolidateCommand.self, EvaluateCommand.self,
         ])
 }
 
