@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build bench bench-operators parity format lint packages
+.PHONY: demo test build bench bench-operators parity feedback format lint packages
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -25,6 +25,10 @@ bench-operators: packages
 # The model and the tokenizer beside PyTorch and the sentencepiece package; installs them into .venv.
 parity: build
 	Scripts/parity.sh
+
+# Consolidation and evaluation beside independent readers and formulas; installs them into .venv.
+feedback: build
+	Scripts/feedback.sh
 
 format:
 	swift format -i -r Sources Tests Package.swift

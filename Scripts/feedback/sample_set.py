@@ -44,8 +44,9 @@ def write(folder, pictures=12, seed=3):
                     "skipped": False})
             annotated.append({"filename": f"images/{name}.png", "prompt": f"a {colour} {noun}, on a table.",
                               "width": width, "height": height, "group": f"p{picture:02}", "annotations": annotations})
-            truth = {"filename": f"images/{name}.png", "kind": ["swirl", "blur"][picture % 2] if damaged else "clean",
-                     "contradicted": [{"word": 1, "category": "colour"}] if wrong else []}
+            truth = {"filename": f"images/{name}.png", "source": f"photograph:{NOUNS[picture % 5]}",
+                     "damage": [{"kind": ["swirl", "blur"][picture % 2]}] if damaged else [],
+                     "contradicted": [{"index": 1, "word": colour, "category": "colour"}] if wrong else []}
             if damaged:
                 mask = ((x + 0.5 - centre[0]) ** 2 + (y + 0.5 - centre[1]) ** 2 < 64).astype(numpy.uint8) * 255
                 (folder / "masks").mkdir(exist_ok=True)

@@ -14,7 +14,7 @@ struct Breakdown: Sendable {
     }
 
     func tables() -> [MeasureTable] {
-        [pairTable(), kindTable(), photographTable(), categoryTable()].compactMap { $0 }
+        [pairTable(), sourceTable(), kindTable(), photographTable(), categoryTable()].compactMap { $0 }
     }
 
     private func pairTable() -> MeasureTable? {
@@ -32,57 +32,73 @@ struct Breakdown: Sendable {
             columns: [.init(key: "accuracy", title: "pair accuracy")], rows: rows)
     }
 
-    private func kindTable() -> MeasureTable? {
+    private func sourceTable() -> MeasureTable? {
         guard !truth.isEmpty else { return nil }
-        let pairs = pairs(.plausibility)
-        let samples = evaluation.samples
-        let kinds = samples.map { kind($0) }
-        let rows = Set(kinds).sorted().map { kind -> MeasureTable.Row in
-            func mean(_ value: (SampleMeasures) -> Double?) -> Estimate? {
-                evaluation.mean(zip(samples, kinds).map { $1 == kind ? value($0) : nil })
-            }
-            return .init(
-                key: kind, title: kind,
-                cells: [
-                    accuracy(pairs) { kinds[$0.damaged] == kind },
-                    mean { $0.maps[.implausibility]?.correlation }, mean { $0.maps[.implausibility]?.aucJudd },
-                    mean { $0.maps[.implausibility]?.aucShuffled }, mean(\.maskAUC),
-                    mean { $0.maps[.implausibility]?.meanSquaredError },
-                ])
-        }
-        return MeasureTable(
-            key: "kinds", title: "Damage kinds",
+        return damageTable(
+            key: "sources", title: "Photographs and scenes",
             note: """
                 Pairs by plausibility, the measures by the implausibility map. Mask AUC is the shuffled AUC against where the \
-                damage was planted, not where annotators saw it.
-                """,
-            columns: [
-                .init(key: "pair_accuracy", title: "pair accuracy"), .init(key: "cc", title: "CC"),
-                .init(key: "auc_judd", title: "AUC-Judd"), .init(key: "auc_shuffled", title: "shuffled AUC"),
-                .init(key: "mask_auc_shuffled", title: "mask AUC"), .init(key: "mse", title: "MSE", places: 5),
-            ], rows: rows)
+                damage was planted, not where annotators saw it. MSE clean is over undamaged pictures.
+                """
+        ) { sample in
+            guard let source = truth.line(of: sample.stem)?.source else { return [] }
+            return [source.hasPrefix("photograph:") ? "photographs" : "\(source)s"]
+        }
+    }
+
+    private func kindTable() -> MeasureTable? {
+        guard !truth.isEmpty else { return nil }
+        return damageTable(
+            key: "kinds", title: "Damage kinds",
+            note: "The same by the kind of damage; a picture damaged in two ways counts under both."
+        ) { kinds($0) }
     }
 
     private func photographTable() -> MeasureTable? {
+        var table = damageTable(
+            key: "photographs", title: "Photographs",
+            note: "The same by the picture that was damaged, the lowest pair accuracy first."
+        ) { sample in
+            if let source = truth.line(of: sample.stem)?.source {
+                return source.hasPrefix("photograph:") ? [String(source.dropFirst(11))] : []
+            }
+            return sample.unit.hasPrefix("group ") ? [String(sample.unit.dropFirst(6))] : []
+        }
+        table?.rows.sort { ($0.cells[0]?.value ?? 2, $0.key) < ($1.cells[0]?.value ?? 2, $1.key) }
+        table?.shownRows = 20
+        return table
+    }
+
+    /// How damage is found, by names that `names` gives to each record.
+    private func damageTable(
+        key: String, title: String, note: String, names: (SampleMeasures) -> Set<String>
+    ) -> MeasureTable? {
         let pairs = pairs(.plausibility)
-        let names = evaluation.samples.map { photograph($0) }
-        let rows = Set(pairs.map { names[$0.damaged] }).sorted().map { name in
-            MeasureTable.Row(
+        let samples = evaluation.samples
+        let labels = samples.map(names)
+        let rows = labels.reduce(into: Set()) { $0.formUnion($1) }.sorted().map { name -> MeasureTable.Row in
+            func mean(_ value: (SampleMeasures) -> Double?) -> Estimate? {
+                evaluation.mean(zip(samples, labels).map { $1.contains(name) ? value($0) : nil })
+            }
+            func map(_ value: @escaping (MapMeasures) -> Double?) -> Estimate? {
+                mean { $0.maps[.implausibility].flatMap(value) }
+            }
+            return .init(
                 key: name, title: name,
                 cells: [
-                    accuracy(pairs) { names[$0.damaged] == name },
-                    evaluation.mean(
-                        zip(evaluation.samples, names).map {
-                            $1 == name ? $0.maps[.implausibility]?.aucShuffled : nil
-                        }),
+                    accuracy(pairs) { labels[$0.damaged].contains(name) }, map(\.correlation), map(\.aucJudd),
+                    map(\.aucShuffled), mean(\.maskAUC),
+                    mean { isClean($0, .plausibility) ? $0.maps[.implausibility]?.meanSquaredError : nil },
                 ])
         }
         guard !rows.isEmpty else { return nil }
         return MeasureTable(
-            key: "photographs", title: "Photographs", note: "The same pairs, by the picture they show.",
+            key: key, title: title, note: note,
             columns: [
-                .init(key: "pair_accuracy", title: "pair accuracy"),
-                .init(key: "auc_shuffled", title: "shuffled AUC"),
+                .init(key: "pair_accuracy", title: "pair accuracy"), .init(key: "cc", title: "CC"),
+                .init(key: "auc_judd", title: "AUC-Judd"), .init(key: "auc_shuffled", title: "shuffled AUC"),
+                .init(key: "mask_auc_shuffled", title: "mask AUC"),
+                .init(key: "mse_clean", title: "MSE clean", places: 5),
             ], rows: rows)
     }
 
@@ -121,20 +137,14 @@ struct Breakdown: Sendable {
 
     // MARK: Parts
 
-    private func kind(_ sample: SampleMeasures) -> String {
-        guard let line = truth.line(of: sample.stem), !line.isClean else { return "clean" }
-        return line.kind ?? "clean"
-    }
-
-    private func photograph(_ sample: SampleMeasures) -> String {
-        if let name = truth.line(of: sample.stem)?.photograph { return name }
-        return sample.unit.hasPrefix("group ") ? String(sample.unit.dropFirst(6)) : sample.stem
+    private func kinds(_ sample: SampleMeasures) -> Set<String> {
+        truth.line(of: sample.stem)?.kinds ?? []
     }
 
     /// True for the better record of a pair, false for the worse.
     private func isClean(_ sample: SampleMeasures, _ score: ScoreKind) -> Bool {
         if score == .alignment { return !sample.wordFlags.contains(where: \.truth) }
-        if let line = truth.line(of: sample.stem) { return line.isClean }
+        if let line = truth.line(of: sample.stem) { return line.kinds == ["clean"] }
         return sample.maps[.implausibility]?.isEmpty ?? false
     }
 
@@ -176,9 +186,8 @@ struct Breakdown: Sendable {
     private func wordCategories() -> [String: String] {
         var votes: [String: [String: Int]] = [:]
         for sample in evaluation.samples {
-            for word in truth.line(of: sample.stem)?.contradicted ?? []
-            where sample.wordFlags.indices.contains(word.word) {
-                votes[sample.wordFlags[word.word].text.lowercased(), default: [:]][word.category, default: 0] += 1
+            for word in truth.line(of: sample.stem)?.contradicted ?? [] {
+                votes[word.word.lowercased(), default: [:]][word.category, default: 0] += 1
             }
         }
         // The name decides between equals, so that the table does not change from run to run.

@@ -52,6 +52,8 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     func run() throws {
+        // The model is loaded last; that none was named is said first.
+        _ = try modelOptions.path()
         let places = try data.map(DataPlace.init)
         var truth = TruthFile()
         for place in places {

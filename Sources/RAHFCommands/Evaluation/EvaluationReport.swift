@@ -52,7 +52,7 @@ struct EvaluationReport {
 
     var page: String {
         var page = HTMLPage(title: "Evaluation of \(result.info.name)")
-        page.table(TextTable(header: ["", ""], rows: facts.map { [$0.0, $0.1] }))
+        page.facts(facts)
         for table in paper + breakdown {
             page.heading(table.title)
             page.paragraph(table.note)
@@ -92,7 +92,8 @@ struct EvaluationReport {
             facts.append(("warning", "this model is untrained: its numbers mean nothing"))
         }
         if result.skipped.total > 0 { facts.append(("skipped", result.skipped.summary)) }
-        facts.append(("fixations", "pixels whose ground truth is above \(result.fixationThreshold)"))
+        facts.append(
+            ("fixations", "pixels whose ground truth is above \(decimal(Double(result.fixationThreshold), 2))"))
         let bootstrap = result.evaluation.bootstrap
         if bootstrap.samples > 0 {
             facts.append(

@@ -69,17 +69,19 @@ struct EvaluationRunner {
         var reader = FeedbackReader(paths: files, options: readOptions)
         var batch: [Entry] = []
         var read = 0
-        while read < total, let element = reader.next() {
+        while read < limit ?? .max, let element = reader.next() {
             do throws(FeedbackDataError) {
                 batch.append(Entry(file: element.file, index: element.index, record: try element.result.get()))
                 read += 1
             } catch { try skip(error) }
-            if batch.count == Self.batch || read == total {
+            if batch.count == Self.batch {
                 evaluation.samples += try measure(batch)
                 batch = []
                 progress(read, total)
             }
         }
+        evaluation.samples += try measure(batch)
+        progress(read, total)
         return EvaluationResult(
             info: predictor.info, sources: files, evaluation: evaluation, ceiling: try ceiling(of: evaluation),
             truth: truth, skipped: skipped, notes: notes, fixationThreshold: fixationThreshold, gallery: gallery)

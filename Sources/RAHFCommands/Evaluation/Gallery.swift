@@ -42,7 +42,7 @@ struct Gallery {
 
     /// Examples of each shelf.
     static let length = 6
-    /// Longest side of a picture on the page.
+    /// Longer side of a picture on the page.
     static let side = 200
 
     private(set) var shelves: [Shelf: [Example]] = [:]
@@ -65,7 +65,7 @@ struct Gallery {
         _ rank: Double, _ sample: SampleMeasures, _ kind: HeatmapKind, _ image: Image, _ truth: Heatmap?,
         _ predicted: PredictedFeedback
     ) -> Example {
-        let scale = min(Double(side) / Double(max(image.width, image.height)), 1)
+        let scale = Double(side) / Double(max(image.width, image.height))
         let (width, height) = (
             max(Int(Double(image.width) * scale), 1), max(Int(Double(image.height) * scale), 1)
         )

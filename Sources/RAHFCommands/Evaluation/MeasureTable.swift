@@ -45,6 +45,8 @@ struct MeasureTable: Sendable {
     var note: String
     var columns: [Column]
     var rows: [Row]
+    /// Most rows that people are shown; programs get all.
+    var shownRows = Int.max
 
     func text(_ cell: Estimate?, _ column: Int) -> String {
         cell?.text(columns[column].places) ?? "undefined"
@@ -53,12 +55,13 @@ struct MeasureTable: Sendable {
     /// With the ceiling's rows, where there is one, under those they belong to.
     func table(ceiling: MeasureTable?) -> TextTable {
         var lines: [[String]] = []
-        for row in rows {
+        for row in rows.prefix(shownRows) {
             lines.append([row.title] + row.cells.enumerated().map { text($1, $0) })
             if let human = ceiling?.rows.first(where: { $0.key == row.key }) {
                 lines.append(["  one annotator"] + human.cells.enumerated().map { text($1, $0) })
             }
         }
+        if rows.count > shownRows { lines.append(["and \(rows.count - shownRows) more"]) }
         return TextTable(header: [""] + columns.map(\.title), rows: lines)
     }
 

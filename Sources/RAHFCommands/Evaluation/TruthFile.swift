@@ -3,21 +3,27 @@ import RewardData
 /// What is known of records whose damage was planted: `truth.jsonl` beside the data, as `rahf synthesize` writes it.
 struct TruthFile: Sendable {
     struct Line: Decodable, Sendable {
+        /// A word of the prompt that the picture contradicts.
         struct Word: Decodable, Sendable {
-            /// Index of a contradicted word.
-            var word: Int
+            var word: String
             var category: String
         }
+        struct Damage: Decodable, Sendable {
+            var kind: String
+        }
         var filename: String
-        /// The damage's kind; missing or `clean` for an undamaged picture.
-        var kind: String?
+        /// `photograph:` and its name, or `scene`.
+        var source: String?
+        var damage: [Damage]?
         /// A grey picture, white where the damage is; relative to this file.
         var mask: String?
-        /// The picture that was damaged, where several records show one.
-        var photograph: String?
         var contradicted: [Word]?
 
-        var isClean: Bool { kind == nil || kind == "" || kind == "clean" || kind == "none" }
+        /// The kinds of damage, `clean` alone for a picture without any.
+        var kinds: Set<String> {
+            let kinds = Set((damage ?? []).map(\.kind))
+            return kinds.isEmpty ? ["clean"] : kinds
+        }
     }
 
     private var lines: [String: Line] = [:]

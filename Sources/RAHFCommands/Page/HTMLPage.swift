@@ -34,18 +34,30 @@ struct HTMLPage {
         body += "<p>\(Self.escaped(text))</p>\n"
     }
 
-    /// The first column is a row's name.
+    /// Names and what they are.
+    mutating func facts(_ facts: [(String, String)]) {
+        let lines = facts.map { "<tr><th>\(Self.escaped($0.0))</th><td>\(Self.escaped($0.1))</td></tr>" }
+        body += "<table class=\"facts\"><tbody>\(lines.joined(separator: "\n"))</tbody></table>\n"
+    }
+
+    /// The first column is a row's name; a name that starts with spaces belongs to the row above. What a cell has in
+    /// brackets goes below it.
     mutating func table(_ table: TextTable) {
         body += "<div class=\"wide\"><table><thead><tr>"
         body += table.header.map { "<th>\(Self.escaped($0))</th>" }.joined()
         body += "</tr></thead><tbody>\n"
         for row in table.rows {
-            let cells = row.enumerated().map {
-                $0 == 0 ? "<th>\(Self.escaped($1))</th>" : "<td>\(Self.escaped($1))</td>"
+            let cells = row.enumerated().map { column, cell in
+                column == 0 ? "<th>\(Self.escaped(cell))</th>" : "<td>\(Self.cell(cell))</td>"
             }
-            body += "<tr>\(cells.joined())</tr>\n"
+            body += "<tr\(row.first?.hasPrefix("  ") == true ? " class=\"under\"" : "")>\(cells.joined())</tr>\n"
         }
         body += "</tbody></table></div>\n"
+    }
+
+    private static func cell(_ text: String) -> String {
+        guard let bracket = text.firstIndex(of: "[") else { return escaped(text) }
+        return "\(escaped(String(text[..<bracket])))<small>\(escaped(String(text[bracket...])))</small>"
     }
 
     /// Drawings side by side; `svg` is trusted markup.
@@ -79,7 +91,9 @@ struct HTMLPage {
         table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13px; }
         th, td { padding: .25em .7em; text-align: right; border-bottom: 1px solid #eee; white-space: nowrap; }
         tbody th, th:first-child { text-align: left; font-weight: 600; }
-        .wide { overflow-x: auto; } .plots, .row { display: flex; flex-wrap: wrap; gap: 12px; }
+        .facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+        .under th { font-weight: 400; padding-left: 1.6em; } .under td { color: #777; }
+        td small { font-size: 11px; color: #999; } .wide { overflow-x: auto; } .plots, .row { display: flex; flex-wrap: wrap; gap: 12px; }
         figure { display: inline-block; margin: 0 20px 20px 0; vertical-align: top; }
         figure img { display: block; } small { display: block; color: #666; } figcaption { max-width: 700px; \
         font-size: 13px; }
