@@ -37,7 +37,8 @@ import Testing
                             overall: damaged ? 2 : 4)
                 }
                 let image = AnnotatedImage(
-                    filename: "set/\(name).png", prompt: "a red cat, on \(picture) mats", width: width, height: height,
+                    filename: "set/\(name).png", prompt: "a red <b>cat</b>, on \(picture) mats", width: width,
+                    height: height,
                     group: "p\(picture)", annotations: opinions)
                 annotated += try JSONEncoder().encode(image) + [0x0a]
                 truth += """
@@ -142,6 +143,7 @@ import Testing
         // Pictures may spell anything.
         let page = text("page.html").replacing(/base64,[A-Za-z0-9+\/=]*/, with: "base64,")
         #expect(page.contains("data:image/png;base64,") && page.contains("<svg"))
+        #expect(page.contains("&lt;b&gt;cat&lt;/b&gt;") && !page.contains("<b>cat"))
         #expect(!page.contains("src=\"http") && !page.contains("NaN") && !page.contains("nan"))
     }
 

@@ -77,6 +77,7 @@ struct Breakdown: Sendable {
         let samples = evaluation.samples
         let labels = samples.map(names)
         let rows = labels.reduce(into: Set()) { $0.formUnion($1) }.sorted().map { name -> MeasureTable.Row in
+            let accuracy = accuracy(pairs) { labels[$0.damaged].contains(name) }
             func mean(_ value: (SampleMeasures) -> Double?) -> Estimate? {
                 evaluation.mean(zip(samples, labels).map { $1.contains(name) ? value($0) : nil })
             }
@@ -84,9 +85,10 @@ struct Breakdown: Sendable {
                 mean { $0.maps[.implausibility].flatMap(value) }
             }
             return .init(
-                key: name, title: name,
+                key: name,
+                title: "\(name), \(labels.count { $0.contains(name) }) records, \(accuracy?.count ?? 0) pairs",
                 cells: [
-                    accuracy(pairs) { labels[$0.damaged].contains(name) }, map(\.correlation), map(\.aucJudd),
+                    accuracy, map(\.correlation), map(\.aucJudd),
                     map(\.aucShuffled), mean(\.maskAUC),
                     mean { isClean($0, .plausibility) ? $0.maps[.implausibility]?.meanSquaredError : nil },
                 ])

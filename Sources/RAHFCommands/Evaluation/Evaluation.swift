@@ -38,8 +38,9 @@ struct Evaluation: Sendable {
     func mapTable() -> MeasureTable {
         let rows = HeatmapKind.allCases.map { kind -> MeasureTable.Row in
             let maps = samples.map { $0.maps[kind] }
+            let marked = maps.count { $0?.isEmpty == false }
             return .init(
-                key: kind.rawValue, title: kind.rawValue,
+                key: kind.rawValue, title: "\(kind.rawValue), \(marked) of \(maps.count { $0 != nil }) not empty",
                 cells: [
                     mean(maps.map { $0?.meanSquaredError }),
                     mean(maps.map { $0.flatMap { $0.isEmpty ? $0.meanSquaredError : nil } }),

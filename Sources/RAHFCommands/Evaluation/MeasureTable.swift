@@ -48,8 +48,9 @@ struct MeasureTable: Sendable {
     /// Most rows that people are shown; programs get all.
     var shownRows = Int.max
 
+    /// A cell for people.
     func text(_ cell: Estimate?, _ column: Int) -> String {
-        cell?.text(columns[column].places) ?? "undefined"
+        cell?.text(columns[column].places) ?? "–"
     }
 
     /// With the ceiling's rows, where there is one, under those they belong to.

@@ -76,8 +76,11 @@ public enum Consolidation {
         var map = Heatmap(width: width, height: height, values: [Float](repeating: 0, count: width * height))
         let radius = Double(height) / heightsPerRadius
         for point in points {
-            let rows = max(Int((point.y - radius - 0.5).rounded(.up)), 0)...min(Int(point.y + radius - 0.5), height - 1)
-            for row in rows {
+            let top = max(Int((point.y - radius - 0.5).rounded(.up)), 0)
+            let bottom = min(Int((point.y + radius - 0.5).rounded(.down)), height - 1)
+            // A disk smaller than a pixel may cover no centre.
+            guard top <= bottom else { continue }
+            for row in top...bottom {
                 let rise = Double(row) + 0.5 - point.y
                 let reach = radius * radius - rise * rise
                 guard reach >= 0 else { continue }
