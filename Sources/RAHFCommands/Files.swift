@@ -65,13 +65,6 @@ func writeError(_ line: String, terminator: String = "\n") {
     _ = write(2, bytes, bytes.count)
 }
 
-/// Draws a bar on standard error in place of the last one.
-func showProgressBar(_ done: Int, of total: Int) {
-    let filled = done * 30 / max(total, 1)
-    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 30 - filled)
-    writeError("\r\(bar) \(done)/\(total)", terminator: done == total ? "\n" : "")
-}
-
 /// A path's last part without its extension.
 func stem(_ path: String) -> String {
     let name = path.split(separator: "/").last.map(String.init) ?? path

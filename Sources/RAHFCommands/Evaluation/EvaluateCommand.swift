@@ -60,7 +60,7 @@ struct EvaluateCommand: ParsableCommand {
             if let path = place.beside("truth.jsonl") { truth.merge(try TruthFile(path: path)) }
         }
         let folders = images.isEmpty ? Set(places.map(\.imageFolder)).sorted() : images
-        let showProgress = isatty(2) != 0
+        var progress: ProgressBar?
         var runner = EvaluationRunner(
             predictor: try modelOptions.load(), files: places.flatMap(\.files),
             readOptions: FeedbackReadOptions(prompts: try prompts.map { try PromptTable(path: $0) }),
@@ -69,14 +69,17 @@ struct EvaluateCommand: ParsableCommand {
             fixationThreshold: fixationsAbove, limit: limit, skipBad: skipBad,
             bootstrap: Bootstrap(samples: bootstrap), keepsExamples: report != nil
         ) { done, total in
-            if showProgress { showProgressBar(done, of: total) }
+            if progress == nil { progress = ProgressBar(total: total) }
+            progress?.show(done: done)
         }
+        defer { progress?.hide() }
         let result = try runner.run()
         guard !result.evaluation.samples.isEmpty else {
             let why = result.skipped.total == 0 ? "the data has none" : "skipped: \(result.skipped.summary)"
             throw Failure(.invalidRequest, "no record could be evaluated; \(why)")
         }
         let view = EvaluationReport(result)
+        progress?.hide()
         if let report { try writeFile(Array(view.page.utf8), to: report) }
         print(format == .json ? view.json.text : view.text)
     }

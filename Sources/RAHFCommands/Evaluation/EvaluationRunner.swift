@@ -128,8 +128,7 @@ struct EvaluationRunner {
                     throw FeedbackDataError(
                         file: entry.file, record: entry.index, .missingPrompt(stem: entry.record.stem))
                 }
-                let (image, notes) = try loadImage(path)
-                return PredictionItem(image: image, imageNotes: notes, prompt: prompt)
+                return try PredictionItem(encodedImage: try readFile(path), prompt: prompt)
             }
         }
         var items: [PredictionItem] = []
@@ -202,7 +201,7 @@ struct EvaluationRunner {
 
     private func mask(of record: FeedbackRecord) throws -> (fixations: [Bool], width: Int, height: Int)? {
         guard let path = truth.maskPath(of: record.stem) else { return nil }
-        let map = Heatmap(grey: try loadImage(path).image)
+        let map = try GradientCommand.loadMask(path)
         return (SaliencyMetrics.fixations(map.values, above: 0.5), map.width, map.height)
     }
 

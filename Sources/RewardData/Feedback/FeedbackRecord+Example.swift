@@ -143,7 +143,7 @@ extension FeedbackRecord {
 
 extension Heatmap {
     /// The brightness of a picture: its value where red, green and blue agree, else 0.299 R + 0.587 G + 0.114 B.
-    public init(grey image: Image) {
+    init(grey image: Image) {
         func brightness(_ red: Float, _ green: Float, _ blue: Float) -> Float {
             red == green && green == blue ? red : 0.299 * red + 0.587 * green + 0.114 * blue
         }
