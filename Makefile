@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build bench bench-operators parity python format lint packages masks-check
+.PHONY: demo test build bench bench-operators parity python format lint packages masks-check feedback
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -35,6 +35,10 @@ python: build
 # The mask tools beside diffusers, OpenCV and scikit-image, in .venv: conventions, speed, repairs of planted damage.
 masks-check: build
 	Scripts/masks.sh
+
+# Consolidation and evaluation beside independent readers and formulas; installs them into .venv.
+feedback: build
+	Scripts/feedback.sh
 
 format:
 	swift format -i -r Sources Tests Package.swift

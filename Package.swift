@@ -120,7 +120,7 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
-            dependencies: ["RAHFCommands", "RewardModel", "RewardImage", "RewardTestSupport"],
+            dependencies: ["RAHFCommands", "RewardData", "RewardImage", "RewardModel", "RewardTestSupport"],
             swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],

@@ -11,12 +11,11 @@ struct RAHF: ParsableCommand {
         abstract: "Rich human feedback for generated images: scores, heatmaps, misaligned words and their gradients.",
         version: rahfVersion,
         subcommands: [
-            ScoreCommand.self, GradientCommand.self,
+            ScoreCommand.self, GradientCommand.self, RerankCommand.self,
             ServeCommand.self, LoadTestCommand.self, DemoCommand.self,
             InfoCommand.self, CreateCommand.self, ImportCommand.self,
-            SynthesizeCommand.self,
-            TokenizeCommand.self, BenchmarkCommand.self,
-            RerankCommand.self, BenchmarkMasksCommand.self,
+            SynthesizeCommand.self, ConsolidateCommand.self, EvaluateCommand.self,
+            TokenizeCommand.self, BenchmarkCommand.self, BenchmarkMasksCommand.self,
         ])
 }
 
