@@ -24,7 +24,7 @@ parser.add_argument("--photographs", required=True, nargs="+")
 parser.add_argument("--binaries", required=True)
 parser.add_argument("--work", required=True)
 parser.add_argument("--count", type=int, default=120)
-parser.add_argument("--crop", type=int, default=280)
+parser.add_argument("--crop", type=int, default=256)
 parser.add_argument("--mask-options", default="--threshold p96 --low p90 --keep 1",
                     help="for the masks from the model's heatmaps")
 options = parser.parse_args()

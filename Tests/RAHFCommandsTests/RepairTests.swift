@@ -141,6 +141,48 @@ import Testing
         #expect(verdicts == ["original_kept", "error"])
     }
 
+    @Test func aServerGivesTheSameMasksAndRankingsByteForByte() throws {
+        let folder = try MakeInpaintMasksTests.pictures()
+        let endpoint = "ipc://\(folder.path)/socket"
+        let binary = "\(Fixtures.repository)/.build/release/rahf"
+        let words = [
+            binary, "serve", "--model", MakeInpaintMasksTests.model, "--bind", endpoint, "--log-level", "error",
+        ]
+        var arguments = words.map { strdup($0) } + [nil]
+        defer { for pointer in arguments { free(pointer) } }
+        var process = pid_t()
+        try #require(posix_spawn(&process, binary, nil, nil, &arguments, environ) == 0)
+        defer {
+            kill(process, SIGTERM)
+            waitpid(process, nil, 0)
+        }
+        let white = Image(width: 64, height: 64, rgb: [UInt8](repeating: 255, count: 64 * 64 * 3))
+        try folder.write(PNGEncoder.encode(white), "white.png")
+        var outputs: [String] = []
+        for (name, scorer) in [
+            ("local", ["--model", MakeInpaintMasksTests.model]), ("remote", ["--server", endpoint]),
+        ] {
+            let masks = run(
+                "make-inpaint-masks",
+                [
+                    "--images", "\(folder.path)/in", "--out", "\(folder.path)/\(name)", "--prompt", "a cat",
+                    "--threshold",
+                ]
+                    + ["p90", "--min-area", "4"] + scorer)
+            #expect(masks.code == 0, "\(masks.output)")
+            let ranking = run(
+                "rahf",
+                ["rerank", "--original", "\(folder.path)/in/two.png", "--mask", "\(folder.path)/local/two.png"]
+                    + ["--prompt", "a cat", "\(folder.path)/white.png"] + scorer)
+            #expect(ranking.code == 0)
+            outputs.append(ranking.output)
+        }
+        #expect(outputs[0] == outputs[1] && outputs[0].contains("original_kept"))
+        for file in ["two.png", "one.png", "regions.json"] {
+            #expect(try folder.read("local/\(file)") == folder.read("remote/\(file)"))
+        }
+    }
+
     @Test(arguments: [
         ["rerank"], ["rerank", "--original", "a", "--mask", "b", "--prompt", "c"],
         ["rerank", "--list", "/dev/null"], ["rerank", "--list", "/dev/null", "a.png"],

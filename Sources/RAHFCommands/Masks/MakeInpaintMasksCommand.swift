@@ -23,7 +23,7 @@ struct MakeInpaintMasksCommand: AsyncParsableCommand {
     @OptionGroup var inputs: MaskInputArguments
     @Option(help: "Folder for the masks; made if missing.")
     var out: String
-    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var scorerOptions: ScorerOptions
     @Option(help: "Folder with <stem>.implausibility.npy (or .misalignment, or .png) made earlier, instead of a model.")
     var heatmaps: String?
     @Option(help: "The heatmap to use; max and sum take both.")
@@ -52,7 +52,7 @@ struct MakeInpaintMasksCommand: AsyncParsableCommand {
         let guardrails = try guardrails.options()
         let template = try template()
         let inputs = try inputs.inputs(needPrompt: heatmaps == nil || template != nil)
-        let scorer = heatmaps == nil || template != nil ? try modelOptions.load() : nil
+        let scorer = heatmaps == nil || template != nil ? try scorerOptions.load() : nil
         let source: any HeatmapSource
         if let heatmaps {
             _ = try listFolder(heatmaps)

@@ -15,7 +15,7 @@ struct RerankCommand: ParsableCommand {
             results/ and a before-and-after sheet to sheets/. Exits 1 if an original could not be judged.
             """)
 
-    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var scorerOptions: ScorerOptions
     @Option(help: "The image that was repainted.")
     var original: String?
     @Option(help: "Its mask: a grey picture of its size, above 0 where it was repainted.")
@@ -43,7 +43,7 @@ struct RerankCommand: ParsableCommand {
         let options = try guardrails.options()
         let jobs = try jobs()
         var folder = try out.map { try ResultFolder(path: $0, stems: jobs.map { stem($0.original) }) }
-        let reranker = Reranker(scorer: try modelOptions.load(), options: options)
+        let reranker = Reranker(scorer: try scorerOptions.load(), options: options)
         var failed = 0
         var lines: [String] = []
         for job in jobs {
