@@ -60,6 +60,29 @@ static inline vf erf_vf(vf x) {
     return select_vf(a < splat(1.0f), near, far);
 }
 
+// log(1 + u) for u in [0, 1] by 2 atanh(u / (2 + u)): the series' last term is under 1e-9.
+static inline vf log1p_vf(vf u) {
+    vf s = u / (u + 2.0f);
+    vf z = s * s;
+    vf p = splat(2.0f / 17);
+    p = p * z + 2.0f / 15;
+    p = p * z + 2.0f / 13;
+    p = p * z + 2.0f / 11;
+    p = p * z + 2.0f / 9;
+    p = p * z + 2.0f / 7;
+    p = p * z + 2.0f / 5;
+    p = p * z + 2.0f / 3;
+    p = p * z + 2.0f;
+    return p * s;
+}
+
+// max(x, 0) + log(1 + e^-|x|)
+static inline vf softplus_vf(vf x) {
+    vi negative = x < splat(0);
+    vf tail = log1p_vf(exp_vf(select_vf(negative, x, -x)));
+    return select_vf(negative, splat(0), x) + tail;
+}
+
 static inline vf sigmoid_vf(vf x) { return 1.0f / (exp_vf(-x) + 1.0f); }
 
 // tanh(u) = 2 sigmoid(2u) - 1, with u = sqrt(2/pi) (x + 0.044715 x^3).
@@ -73,6 +96,7 @@ static inline vf activate_vf(vf x, int32_t kind) {
     case RK_GELU_ERF: return x * 0.5f * (erf_vf(x * 0.70710678f) + 1.0f);
     case RK_GELU_TANH: return x * gelu_tanh_gate(x);
     case RK_SIGMOID: return sigmoid_vf(x);
+    case RK_SOFTPLUS: return softplus_vf(x);
     default: return x;
     }
 }
@@ -90,6 +114,7 @@ static inline vf slope_vf(vf x, int32_t kind) {
         vf s = sigmoid_vf(x);
         return s * (1.0f - s);
     }
+    case RK_SOFTPLUS: return sigmoid_vf(x);
     default: return splat(1);
     }
 }
@@ -216,6 +241,28 @@ static inline void softmax_row(const float *x, float *y, int64_t n, float scale,
 
 static void softmax_rows(const float *x, float *y, int64_t rows, int64_t n, int64_t stride) {
     for (int64_t r = 0; r < rows; r++) softmax_row(x + r * stride, y + r * stride, n, 1, 0);
+}
+
+static void cross_entropy_rows(const float *x, const int32_t *classes, float *y, int64_t rows, int64_t n) {
+    for (int64_t r = 0; r < rows; r++, x += n) {
+        vf highest = splat(-INFINITY);
+        FOR_VECTORS(
+            n, { highest = max_vf(load(x + i), highest); },
+            {
+                vf v = load_part(x + i, rest);
+                for (int64_t j = rest; j < VL; j++) v[j] = -INFINITY;
+                highest = max_vf(v, highest);
+            })
+        float top = max_lanes(highest);
+        vf total = splat(0);
+        for (i = 0; i + VL <= n; i += VL) total += exp_vf(load(x + i) - top);
+        if (rest > 0) {
+            vf e = exp_vf(load_part(x + i, rest) - top);
+            for (int64_t j = rest; j < VL; j++) e[j] = 0;
+            total += e;
+        }
+        y[r] = logf(sum_lanes(total)) + (top - x[classes[r]]);
+    }
 }
 
 // Scores to probabilities: x = softmax(scale * x + bias).
