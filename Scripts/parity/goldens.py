@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the whole-model fixtures that `make test` reads without Python.
 
-usage: goldens.py Tests/RewardModelTests/Fixtures
+usage: goldens.py Tests/RewardModelTests/Fixtures [NAME...]      default: all
 
 Each `golden-*` folder is a complete model folder (seeded bf16 weights, a vocabulary of its own without a
 normalisation table) with `expected.json`: for each item the picture's file, the prompt, and what PyTorch answers.
@@ -26,6 +26,9 @@ WORDS = ("a the cat dog red blue yellow chair house on in with of two three man 
          "city night snow tree mountain river car street light").split()
 
 
+GOLDENS = ["golden-multi-port", "golden-augmented-paper", "golden-multi-mini", "golden-augmented-mini"]
+
+
 def vocabulary(path):
     random.seed(1)
     lines = [" ".join(random.choices(WORDS, k=random.randint(3, 12))) for _ in range(2000)]
@@ -41,7 +44,7 @@ def main():
         spiece = pathlib.Path(temporary) / "spiece.model"
         vocabulary(spiece)
         pieces = sentencepiece.SentencePieceProcessor(model_file=str(spiece)).get_piece_size()
-        for name in ["golden-multi-port", "golden-augmented-paper"]:
+        for name in sys.argv[2:] or GOLDENS:
             shutil.rmtree(root / name, ignore_errors=True)
             folder = model_folder.make(root / name, model_folder.presets(pieces)[name](), spiece, seed=5,
                                        dtype=torch.bfloat16, tries=30)

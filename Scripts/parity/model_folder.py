@@ -67,6 +67,44 @@ def golden(name, variant, port, vocab):
         heatmap_head([10, 8], [8, 6], [6, 1], port, norm, eps), 16)
 
 
+def stem(channels, norm, activation, high_pass):
+    return {"channels": channels, "norm": norm, "norm_eps": 1e-6, "activation": activation, "high_pass": high_pass}
+
+
+def pooled(head, pooling, statistics, fraction):
+    return head | {"pooling": pooling,
+                   "heatmap_statistics": {"statistics": statistics, "top_fraction": fraction}}
+
+
+def small_mini(name, variant, size, patch, channels, d_model, vocab):
+    """The parts of `mini` at odd sizes; the two variants take turns at the choices the configuration leaves."""
+    multi = variant == "multi_head"
+    norm = "layer" if multi else "rms"
+    hidden = channels[-1]
+    return config(
+        name, variant, size,
+        vit(hidden, 2, 3, 2 * hidden - 5, patch) | {
+            "stem": stem(channels, norm, "relu" if multi else "gelu", 6.0 if multi else -2.5),
+            "zero_init_residual": True},
+        t5(d_model, 6, 28, 3, 2, 0, vocab, not multi),
+        pooled(score_head([11, 9] if multi else [7], 3 if multi else 2, [8, 1], norm, 1e-6),
+               ["mean", "max"] if multi else ["max"], ["mean", "top_mean"] if multi else ["top_mean"],
+               0.02 if multi else 0.1),
+        heatmap_head([10], [8, 6], [6, 1], not multi, norm, 1e-6), 16) | {
+            "word_head": {"kind": "tagger", "dense": [9, 1]} if multi else {"kind": "tagger"}}
+
+
+def mini(name, variant, vocab):
+    """The shapes of `rahf create --preset mini`."""
+    return config(
+        name, variant, 192,
+        vit(192, 6, 6, 768, 16) | {"layer_norm_eps": 1e-6, "stem": stem([32, 64, 128, 192], "layer", "relu", 6.0)},
+        t5(192, 32, 512, 6, 2, 0, vocab, True),
+        pooled(score_head([96], 3, [64, 1], "layer", 1e-6), ["mean", "max"], ["mean", "top_mean"], 0.02),
+        heatmap_head([96], [48, 32], [32, 1], False, "layer", 1e-6), 64) | {
+            "word_head": {"kind": "tagger", "dense": [96, 1]}}
+
+
 def presets(vocab):
     """`vocab`: number of pieces of the vocabulary the model will be given."""
     return {
@@ -76,6 +114,16 @@ def presets(vocab):
         "tiny-augmented-paper": lambda: tiny("tiny-augmented-paper", "augmented_prompt", False, vocab),
         "golden-multi-port": lambda: golden("golden-multi-port", "multi_head", True, vocab),
         "golden-augmented-paper": lambda: golden("golden-augmented-paper", "augmented_prompt", False, vocab),
+        "tiny-multi-mini": lambda: small_mini(
+            "tiny-multi-mini", "multi_head", 48, 8, [6, 10, 24], 20, vocab),
+        "tiny-augmented-mini": lambda: small_mini(
+            "tiny-augmented-mini", "augmented_prompt", 40, 4, [7, 24], 20, vocab + 28),
+        "golden-multi-mini": lambda: small_mini(
+            "golden-multi-mini", "multi_head", 20, 4, [5, 12], 10, vocab),
+        "golden-augmented-mini": lambda: small_mini(
+            "golden-augmented-mini", "augmented_prompt", 20, 4, [5, 12], 10, vocab),
+        "multi-mini": lambda: mini("multi-mini", "multi_head", vocab),
+        "augmented-mini": lambda: mini("augmented-mini", "augmented_prompt", vocab),
         "port": lambda: config(
             "port", "multi_head", 384, vit(1024, 24, 16, 4096, 16), t5(768, 64, 3072, 12, 12, 12, 32128, False),
             score_head([768, 384, 192, 96, 48, 12], 3, [512, 128, 1], "rms", 1e-8),
@@ -160,6 +208,13 @@ def calibrate(model, probes):
             for seed in range(probes)]
     heads = ([(model.head("score", s), [s]) for s in SCORES] + [(model.head("heatmap", h), [h]) for h in HEATMAPS]
              if model.multi else [(model.score_head, SCORES), (model.heatmap_head, HEATMAPS)])
+    if model.tagger:
+        out = [model(images.picture(s, size, size)[None], [PROBE_PROMPTS[s % 4]], scores=False, heatmaps=False)
+               for s in range(probes)]
+        last = model.word_head["dense"][-1]
+        values = torch.cat([o["word_logits"].flatten() for o in out])
+        last.weight /= values.std()
+        last.bias.copy_((last.bias - values.mean()) / values.std())
     for head, tasks in heads:
         values = torch.cat([out[t].flatten() for out in outs for t in tasks])
         scale = min(8.0, 0.7 / max(values.std().item(), 1e-6))

@@ -4,6 +4,7 @@ ViT and T5 are the `transformers` package's; the heads are plain torch, written 
 configuration. Everything runs in fp32 on the CPU, one item at a time unless batches are asked for.
 """
 import json
+import math
 import pathlib
 import re
 
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
-from transformers import T5Config, T5ForConditionalGeneration, ViTConfig, ViTModel
+from transformers import T5Config, T5EncoderModel, T5ForConditionalGeneration, ViTConfig, ViTModel
 from transformers.modeling_outputs import BaseModelOutput
 
 SCORES = ["plausibility", "alignment", "aesthetics", "overall"]
@@ -48,23 +49,61 @@ class SameConv(nn.Conv2d):
         return super().forward(F.pad(x, (before, after, before, after)))
 
 
+class Stem(nn.Module):
+    """Stride-2 convolutions in the place of the ViT's patch embedding, with high-pass channels if asked for."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.high_pass, self.activation = config.get("high_pass"), getattr(F, config["activation"])
+        self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
+        channels = 3 if self.high_pass is None else 6
+        for c in config["channels"]:
+            self.convolutions.append(nn.Conv2d(channels, c, 3, stride=2, padding=1))
+            self.norms.append(ChannelNorm(config["norm"], c, config["norm_eps"]))
+            channels = c
+
+    def forward(self, x, interpolate_pos_encoding=False):
+        if self.high_pass is not None:
+            mean = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+            x = torch.cat([x, self.high_pass * (x - mean)], 1)
+        for convolution, norm in zip(self.convolutions, self.norms):
+            x = self.activation(norm(convolution(x)))
+        return x.flatten(2).transpose(1, 2)
+
+
 class ScoreHead(nn.Module):
-    def __init__(self, config, channels, side):
+    def __init__(self, config, channels, side, heatmaps):
         super().__init__()
         self.convolutions, self.convolution_norms, self.dense = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for c in config["convolutions"]:
             self.convolutions.append(SameConv(channels, c["channels"], c["kernel"]))
             channels = c["channels"]
             self.convolution_norms.append(ChannelNorm(config["norm"], channels, config["norm_eps"]))
+        self.pooling, self.statistics = config.get("pooling"), config.get("heatmap_statistics")
         width = channels * side * side
+        if self.pooling:
+            width = channels * len(self.pooling)
+            width += heatmaps * len(self.statistics["statistics"]) if self.statistics else 0
         for size in config["dense"]:
             self.dense.append(nn.Linear(width, size))
             width = size
 
-    def logits(self, x):
+    def pooled(self, x, maps):
+        """`maps`: logits [B,S,S] of the heatmaps."""
+        x = x.flatten(2)
+        parts = [x.mean(2) if p == "mean" else x.max(2).values for p in self.pooling]
+        if self.statistics:
+            for values in (m.flatten(1) for m in maps):
+                count = max(1, math.floor(self.statistics["top_fraction"] * values.shape[1] + 0.5))
+                parts += [values.mean(1, keepdim=True) if s == "mean"
+                          else values.topk(count, 1).values.mean(1, keepdim=True)
+                          for s in self.statistics["statistics"]]
+        return torch.cat(parts, 1)
+
+    def logits(self, x, maps):
         for convolution, norm in zip(self.convolutions, self.convolution_norms):
             x = F.relu(norm(convolution(x)))
-        x = x.flatten(1)
+        x = self.pooled(x, maps) if self.pooling else x.flatten(1)
         for layer in self.dense[:-1]:
             x = F.relu(layer(x))
         return self.dense[-1](x)[:, 0]
@@ -137,8 +176,11 @@ class Reference(nn.Module):
             num_attention_heads=v["num_attention_heads"], intermediate_size=v["intermediate_size"],
             patch_size=v["patch_size"], layer_norm_eps=v["layer_norm_eps"], image_size=size,
             hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), add_pooling_layer=False)
+        if v.get("stem"):
+            self.vit.embeddings.patch_embeddings = Stem(v["stem"])
         self.visual_token_projection = nn.Linear(v["hidden_size"], t["d_model"])
-        self.t5 = T5ForConditionalGeneration(T5Config(
+        self.tagger = config.get("word_head")
+        self.t5 = (T5EncoderModel if self.tagger else T5ForConditionalGeneration)(T5Config(
             vocab_size=t["vocab_size"], d_model=t["d_model"], d_kv=t["d_kv"], d_ff=t["d_ff"],
             num_heads=t["num_heads"], num_layers=t["num_layers"], num_decoder_layers=t["num_decoder_layers"],
             relative_attention_num_buckets=t["relative_attention_num_buckets"],
@@ -146,10 +188,15 @@ class Reference(nn.Module):
             feed_forward_proj=t["feed_forward_proj"], tie_word_embeddings=t["tie_word_embeddings"],
             layer_norm_epsilon=t["layer_norm_epsilon"], pad_token_id=t["pad_token_id"],
             eos_token_id=t["eos_token_id"], decoder_start_token_id=t["decoder_start_token_id"], dropout_rate=0.0))
-        if not t["tie_word_embeddings"]:
+        if self.tagger:
+            widths = [t["d_model"]] + self.tagger["dense"]
+            self.word_head = nn.ModuleDict({"dense": nn.ModuleList(
+                nn.Linear(a, b) for a, b in zip(widths, widths[1:]))})
+        elif not t["tie_word_embeddings"]:
             # transformers 5 ties at construction whatever the setting says.
             self.t5.lm_head.weight = nn.Parameter(torch.empty_like(self.t5.shared.weight))
-        score = lambda: ScoreHead(config["score_head"], t["d_model"], self.grid)
+        score = lambda: ScoreHead(config["score_head"], t["d_model"], self.grid,
+                                  len(HEATMAPS) if self.multi else 1)
         heatmap = lambda: HeatmapHead(config["heatmap_head"], t["d_model"])
         self.score_head = nn.ModuleDict({k: score() for k in SCORES}) if self.multi else score()
         self.heatmap_head = nn.ModuleDict({k: heatmap() for k in HEATMAPS}) if self.multi else heatmap()
@@ -173,6 +220,8 @@ class Reference(nn.Module):
                 continue
             if name == "t5.lm_head.weight" and self.config["t5"]["tie_word_embeddings"]:
                 continue
+            if self.config["vit"].get("stem"):
+                name = name.replace("vit.embeddings.patch_embeddings.", "vit.stem.")
             found[back.get(name, name)] = tensor
         return found
 
@@ -180,10 +229,12 @@ class Reference(nn.Module):
         state = {}
         for name, tensor in tensors.items():
             key = "vit." + vit_name(name[4:]) if name.startswith("vit.") else name
+            key = key.replace("vit.stem.", "vit.embeddings.patch_embeddings.")
             state[key] = tensor.float()
         shared = state["t5.shared.weight"]
-        state["t5.encoder.embed_tokens.weight"] = state["t5.decoder.embed_tokens.weight"] = shared
-        state.setdefault("t5.lm_head.weight", shared)
+        for name in ["t5.encoder.embed_tokens.weight"] if self.tagger else [
+                "t5.encoder.embed_tokens.weight", "t5.decoder.embed_tokens.weight", "t5.lm_head.weight"]:
+            state.setdefault(name, shared)
         self.load_state_dict(state, strict=True, assign=True)
         for parameter in self.parameters():
             parameter.requires_grad_(False)
@@ -253,12 +304,42 @@ class Reference(nn.Module):
         wanted = [("score", s) for s in SCORES if scores] + [("heatmap", h) for h in HEATMAPS if heatmaps]
         for kind, task in wanted:
             encoded = shared[0] if self.multi else self.encode(visual, [self.tokens(c, task) for c in cleaned])[0]
-            answer[task] = finish(self.head(kind, task).logits(self.feature_map(encoded)))
-        if words:
+            features = self.feature_map(encoded)
+            maps = self.heatmap_logits(features) if kind == "score" and self.reads_heatmaps() else []
+            head = self.head(kind, task)
+            answer[task] = finish(head.logits(features, maps) if kind == "score" else head.logits(features))
+        if words and self.tagger:
+            answer |= self.tag(shared[0][:, visual.shape[1]:], cleaned)
+        elif words:
             encoded, mask = shared
             answer["ids"], answer["margin"] = self.greedy(encoded[:, visual.shape[1]:], mask[:, visual.shape[1]:])
             answer["decoded"] = [self.detokenize(ids) for ids in answer["ids"]]
         return answer
+
+    def reads_heatmaps(self):
+        return bool(self.config["score_head"].get("heatmap_statistics"))
+
+    def heatmap_logits(self, features):
+        heads = self.heatmap_head.values() if self.multi else [self.heatmap_head]
+        return [head.logits(features) for head in heads]
+
+    def tag(self, text, cleaned):
+        """One logit per token; a word is flagged if the largest of its tokens' is above 0. Words encoded one by one."""
+        for layer in self.word_head["dense"][:-1]:
+            text = F.relu(layer(text))
+        logits = self.word_head["dense"][-1](text)[..., 0]
+        flags, decoded, margin = [], [], float("inf")
+        for row, prompt in enumerate(cleaned):
+            words = prompt.split(" ")
+            pieces = [self.tokenizer.encode(w) for w in words]
+            if sum(pieces, []) != self.tokenizer.encode(prompt):
+                raise ValueError(f"{prompt!r} is not encoded word by word")
+            ends = np.cumsum([0] + [len(p) for p in pieces])
+            largest = [logits[row, a:b].max().item() if b > a else -math.inf for a, b in zip(ends, ends[1:])]
+            margin = min([margin] + [abs(x) for x in largest])
+            flags.append([int(x > 0) for x in largest])
+            decoded.append(" ".join(w + "_0" * f for w, f in zip(words, flags[-1])))
+        return {"ids": flags, "decoded": decoded, "margin": margin, "word_logits": logits}
 
     def greedy(self, encoded, mask):
         """Greedy ids per row, and the smallest gap between the two best logits on the way."""

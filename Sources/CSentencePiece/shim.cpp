@@ -48,6 +48,24 @@ int64_t rsp_encode(const rsp_model *model, const char *text, size_t length, int3
     }
 }
 
+int64_t rsp_encode_spans(const rsp_model *model, const char *text, size_t length, int32_t **triples) {
+    try {
+        auto found = model->processor.EncodeAsImmutableProto(absl::string_view(text, length));
+        size_t count = found.pieces_size();
+        *triples = static_cast<int32_t *>(std::malloc((3 * count + 1) * sizeof(int32_t)));
+        if (!*triples) return -1;
+        for (size_t i = 0; i < count; i++) {
+            auto piece = found.pieces(static_cast<int>(i));
+            (*triples)[3 * i] = static_cast<int32_t>(piece.id());
+            (*triples)[3 * i + 1] = static_cast<int32_t>(piece.begin());
+            (*triples)[3 * i + 2] = static_cast<int32_t>(piece.end());
+        }
+        return static_cast<int64_t>(count);
+    } catch (...) {
+        return -1;
+    }
+}
+
 int64_t rsp_decode(const rsp_model *model, const int32_t *ids, size_t count, char **text) {
     try {
         std::string found;

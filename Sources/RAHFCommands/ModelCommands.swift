@@ -13,13 +13,19 @@ struct InfoCommand: ParsableCommand {
     func run() throws {
         let info = try modelOptions.load().info
         let config = info.config
+        let patches =
+            config.vit.stem.map { stem in
+                "stem \(stem.channels.map(String.init).joined(separator: "-"))"
+                    + (stem.highPass.map { " with high-pass ×\($0)" } ?? "")
+            } ?? "patch \(config.vit.patchSize)"
+        let words = config.wordHead.map { "tagger, \($0.dense.map(String.init).joined(separator: "-"))" } ?? "decoder"
         let lines: [(String, String)] = [
             ("name", info.name), ("digest", info.digest), ("variant", config.variant.rawValue),
             ("trained", config.trained ? "yes" : "no: its numbers mean nothing"),
             ("weights", "\(info.parameterCount)"),
             (
                 "image encoder",
-                "ViT, \(config.vit.numHiddenLayers) layers of \(config.vit.hiddenSize), patch \(config.vit.patchSize)"
+                "ViT, \(config.vit.numHiddenLayers) layers of \(config.vit.hiddenSize), \(patches)"
             ),
             (
                 "text encoder",
@@ -29,6 +35,11 @@ struct InfoCommand: ParsableCommand {
                 "input",
                 "\(config.image.size)×\(config.image.size) RGB, \(config.image.resample.rawValue), mean \(config.image.mean), std \(config.image.std)"
             ),
+            (
+                "score heads",
+                config.scoreHead.pooling.map { "pooled: \($0.map(\.rawValue).joined(separator: " "))" } ?? "flattened"
+            ),
+            ("words", words),
             ("scores", ScoreKind.allCases.map(\.rawValue).joined(separator: " ")),
             (
                 "heatmaps",
@@ -57,10 +68,13 @@ struct CreateCommand: ParsableCommand {
         commandName: "create", abstract: "Make a seeded, untrained model: for tests, benchmarks, and to train from.")
 
     enum Preset: String, ExpressibleByArgument, CaseIterable {
-        case paper, richhf, tiny
+        case paper, richhf, mini, tiny
     }
 
-    @Option(help: "paper: ViT-B/16 at 224; richhf: the public port's ViT-L/16 at 384; tiny: for tests.")
+    @Option(
+        help:
+            "paper: ViT-B/16 at 224; richhf: the public port's ViT-L/16 at 384; mini: the small model; tiny: for tests."
+    )
     var preset = Preset.tiny
     @Option(help: "multi_head or augmented_prompt.")
     var variant = "multi_head"
@@ -81,6 +95,7 @@ struct CreateCommand: ParsableCommand {
             switch preset {
             case .paper: .paper(variant)
             case .richhf: .richHF(variant)
+            case .mini: .mini(variant, vocabSize: pieces)
             case .tiny: .tiny(variant, vocabSize: pieces)
             }
         guard pieces <= config.t5.vocabSize else {

@@ -39,6 +39,8 @@ extension Compiler {
         case .concatenate(let axis): return concatenate(index, axis)
         case .broadcast: return broadcast(index)
         case .sumLeading: return sumLeading(index)
+        case .topMean(let count): return topMean(index, count)
+        case .topMeanGradient(let count): return topMeanGradient(index, count)
         case .embedding: return embedding(index)
         case .embeddingGradient: return embeddingGradient(index)
         case .append: return append(index)

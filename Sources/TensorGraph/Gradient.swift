@@ -89,11 +89,13 @@ extension Graph {
         case .sumLeading:
             let leading = target.dimensions.prefix(target.rank - node.shape.rank)
             return broadcast(dy, leading: Array(leading))
+        case .topMean(let count):
+            return append(.topMeanGradient(count: count), [inputs[0], dy], target)
         case .embedding:
             return append(.embeddingGradient, [inputs[1], dy], target)
         case .input, .parameter, .constant, .integerConstant, .linearWeightGradient, .attentionGradient,
-            .attentionBiasGradient, .crossEntropyGradient,
-            .convolutionWeightGradient, .normGradient, .activationGradient, .embeddingGradient, .append:
+            .attentionBiasGradient, .crossEntropyGradient, .convolutionWeightGradient, .normGradient,
+            .activationGradient, .topMeanGradient, .embeddingGradient, .append:
             preconditionFailure("\(node.operation) has no gradient rule")
         }
     }

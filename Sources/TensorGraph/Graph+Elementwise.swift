@@ -86,6 +86,16 @@ extension Graph {
         return append(.sumLeading, [x], shape)
     }
 
+    /// Mean of the `count` largest values along the middle axis of `[B, N, C]`: `[B, C]`.
+    ///
+    /// `count` 1 is max pooling, N mean pooling. The gradient goes to the values taken, in equal parts; among equal
+    /// values to the first.
+    public mutating func topMean(_ x: Tensor, count: Int) -> Tensor {
+        let from = shape(x)
+        precondition(from.rank == 3 && (1...from[1]).contains(count), "mean of the top \(count) of \(from)")
+        return append(.topMean(count: count), [x], [from[0], from[2]])
+    }
+
     /// Rows of `table` `[V, D]` at int32 `indices`, which must lie in 0..<V.
     public mutating func embedding(_ table: Tensor, _ indices: Tensor) -> Tensor {
         precondition(self[indices].type == .int32, "embedding indices are int32")

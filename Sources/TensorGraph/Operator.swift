@@ -65,6 +65,13 @@ public enum Operator: Hashable, Sendable {
     /// Sums over leading axes, the opposite of `broadcast`.
     case sumLeading
 
+    // Pooling over the middle axis of `[B, N, C]`.
+    /// The mean of the `count` largest of the N values, for each item and channel: `[B, C]`. 1 is the maximum, N the
+    /// mean. Among equal values the first counts. A NaN among the values makes the result NaN.
+    case topMean(count: Int)
+    /// Inputs x and dy: `dy / count` at the values that were taken, zero elsewhere.
+    case topMeanGradient(count: Int)
+
     // Look-up.
     /// Inputs table `[V, D]`, indices: rows of the table, `[indices..., D]`.
     case embedding

@@ -6,7 +6,7 @@ import Testing
 
 /// Tiny models beside the answers of PyTorch; `Scripts/parity/goldens.py` makes both.
 @Suite struct GoldenTests {
-    static let models = ["golden-multi-port", "golden-augmented-paper"]
+    static let models = ["golden-multi-port", "golden-augmented-paper", "golden-multi-mini", "golden-augmented-mini"]
 
     struct Expected: Decodable {
         struct Item: Decodable {

@@ -51,6 +51,26 @@ extension ModelConfig {
                 readOut: [8, 1], norm: .layer, normEps: 1e-6))
     }
 
+    /// The small model that ships: 192 pixels, a convolutional stem, pooled score heads and a word tagger.
+    public static func mini(_ variant: Variant, vocabSize: Int) -> ModelConfig {
+        ModelConfig(
+            name: "rahf-mini-untrained", variant: variant, trained: false, image: ImageConfig(size: 192),
+            vit: ViTConfig(
+                hiddenSize: 192, numHiddenLayers: 6, numAttentionHeads: 6, intermediateSize: 768, layerNormEps: 1e-6,
+                stem: StemConfig(channels: [32, 64, 128, 192], highPass: 6), zeroInitResidual: true),
+            t5: T5Config(
+                vocabSize: vocabSize, dModel: 192, dKv: 32, dFf: 512, numHeads: 6, numLayers: 2, numDecoderLayers: 0,
+                feedForwardProj: .gatedGelu, tieWordEmbeddings: true, zeroInitResidual: true),
+            text: TextConfig(taskPrefixes: prefixes(variant)),
+            scoreHead: ScoreHeadConfig(
+                convolutions: [.init(channels: 96, kernel: 3)], dense: [64, 1], norm: .layer, normEps: 1e-6,
+                pooling: [.mean, .max], heatmapStatistics: .init(statistics: [.mean, .topMean])),
+            heatmapHead: HeatmapHeadConfig(
+                convolutions: [96], activationFirst: false, deconvolutions: [48, 32], residual: false,
+                readOut: [32, 1], norm: .layer, normEps: 1e-6),
+            wordHead: WordHeadConfig(dense: [96, 1]))
+    }
+
     /// The public port's task texts, which it puts before the prompt.
     public static func prefixes(_ variant: Variant) -> [String: String] {
         guard variant == .augmentedPrompt else { return [:] }

@@ -19,6 +19,8 @@ public struct ModelConfig: Codable, Sendable, Equatable {
     public var text: TextConfig
     public var scoreHead: ScoreHeadConfig
     public var heatmapHead: HeatmapHeadConfig
+    /// How words are judged. Nil means the paper's T5 decoder, which writes the prompt with suffixes.
+    public var wordHead: WordHeadConfig?
 
     public enum Variant: String, Codable, Sendable {
         /// One head per score and per heatmap; one encoder pass serves all.
@@ -29,7 +31,7 @@ public struct ModelConfig: Codable, Sendable, Equatable {
 
     public init(
         name: String, variant: Variant, trained: Bool, image: ImageConfig, vit: ViTConfig, t5: T5Config,
-        text: TextConfig, scoreHead: ScoreHeadConfig, heatmapHead: HeatmapHeadConfig
+        text: TextConfig, scoreHead: ScoreHeadConfig, heatmapHead: HeatmapHeadConfig, wordHead: WordHeadConfig? = nil
     ) {
         self.name = name
         self.variant = variant
@@ -40,6 +42,7 @@ public struct ModelConfig: Codable, Sendable, Equatable {
         self.text = text
         self.scoreHead = scoreHead
         self.heatmapHead = heatmapHead
+        self.wordHead = wordHead
     }
 }
 
@@ -74,10 +77,15 @@ public struct ViTConfig: Codable, Sendable, Equatable {
     public var intermediateSize: Int
     public var patchSize: Int
     public var layerNormEps: Float
+    /// Convolutions in place of the patch embedding. Nil means the plain patch embedding.
+    public var stem: StemConfig?
+    /// True: a fresh model's positions and the output projections of its blocks are zero, so that the untrained
+    /// blocks pass their input through. Nil means false. Only `create` reads it.
+    public var zeroInitResidual: Bool?
 
     public init(
         hiddenSize: Int, numHiddenLayers: Int, numAttentionHeads: Int, intermediateSize: Int, patchSize: Int = 16,
-        layerNormEps: Float = 1e-12
+        layerNormEps: Float = 1e-12, stem: StemConfig? = nil, zeroInitResidual: Bool? = nil
     ) {
         self.hiddenSize = hiddenSize
         self.numHiddenLayers = numHiddenLayers
@@ -85,6 +93,8 @@ public struct ViTConfig: Codable, Sendable, Equatable {
         self.intermediateSize = intermediateSize
         self.patchSize = patchSize
         self.layerNormEps = layerNormEps
+        self.stem = stem
+        self.zeroInitResidual = zeroInitResidual
     }
 }
 
@@ -107,6 +117,8 @@ public struct T5Config: Codable, Sendable, Equatable {
     public var padTokenId: Int32
     public var eosTokenId: Int32
     public var decoderStartTokenId: Int32
+    /// True: the output projections of a fresh model's blocks are zero. Nil means false. Only `create` reads it.
+    public var zeroInitResidual: Bool?
 
     public enum FeedForward: String, Codable, Sendable {
         /// `wo(relu(wi x))`, T5 1.0.
@@ -119,7 +131,7 @@ public struct T5Config: Codable, Sendable, Equatable {
         vocabSize: Int, dModel: Int, dKv: Int, dFf: Int, numHeads: Int, numLayers: Int, numDecoderLayers: Int,
         feedForwardProj: FeedForward, tieWordEmbeddings: Bool, relativeAttentionNumBuckets: Int = 32,
         relativeAttentionMaxDistance: Int = 128, layerNormEpsilon: Float = 1e-6, padTokenId: Int32 = 0,
-        eosTokenId: Int32 = 1, decoderStartTokenId: Int32 = 0
+        eosTokenId: Int32 = 1, decoderStartTokenId: Int32 = 0, zeroInitResidual: Bool? = nil
     ) {
         self.vocabSize = vocabSize
         self.dModel = dModel
@@ -136,6 +148,7 @@ public struct T5Config: Codable, Sendable, Equatable {
         self.padTokenId = padTokenId
         self.eosTokenId = eosTokenId
         self.decoderStartTokenId = decoderStartTokenId
+        self.zeroInitResidual = zeroInitResidual
     }
 }
 
@@ -153,70 +166,5 @@ public struct TextConfig: Codable, Sendable, Equatable {
         self.maxTokens = maxTokens
         self.maxNewTokens = maxNewTokens
         self.taskPrefixes = taskPrefixes
-    }
-}
-
-/// Normalisation over the channels of a feature map.
-public enum ChannelNorm: String, Codable, Sendable {
-    /// Mean and variance, scale and shift.
-    case layer
-    /// Root mean square, scale only (the public port).
-    case rms
-}
-
-/// Convolutions (norm, then ReLU), flattened channel-major, then dense layers (ReLU) down to one sigmoid.
-public struct ScoreHeadConfig: Codable, Sendable, Equatable {
-    public var convolutions: [Convolution]
-    /// Output sizes of the dense layers. The last is 1.
-    public var dense: [Int]
-    public var norm: ChannelNorm
-    public var normEps: Float
-
-    /// A stride-1 convolution with `SAME` padding: `(kernel - 1) / 2` before, the rest after.
-    public struct Convolution: Codable, Sendable, Equatable {
-        public var channels: Int
-        public var kernel: Int
-
-        public init(channels: Int, kernel: Int) {
-            self.channels = channels
-            self.kernel = kernel
-        }
-    }
-
-    public init(convolutions: [Convolution], dense: [Int], norm: ChannelNorm, normEps: Float) {
-        self.convolutions = convolutions
-        self.dense = dense
-        self.norm = norm
-        self.normEps = normEps
-    }
-}
-
-/// 3×3 convolutions, stride-2 deconvolutions that each carry two read-out convolutions, and a two-layer read-out.
-public struct HeatmapHeadConfig: Codable, Sendable, Equatable {
-    /// Channels of the convolutions before the first deconvolution.
-    public var convolutions: [Int]
-    /// True: ReLU before the norm in those convolutions (the public port). False: norm, then ReLU.
-    public var activationFirst: Bool
-    /// Channels of the deconvolutions (3×3, stride 2, padding 1, output padding 1): each doubles the map's side.
-    public var deconvolutions: [Int]
-    /// True: `relu(x + norm(conv(relu(norm(conv x)))))`, the public port.
-    /// False: the two read-out convolutions are each followed by norm and ReLU (the paper, section 9).
-    public var residual: Bool
-    /// Channels of the last two 3×3 convolutions (ReLU between them, sigmoid at the end). The last is 1.
-    public var readOut: [Int]
-    public var norm: ChannelNorm
-    public var normEps: Float
-
-    public init(
-        convolutions: [Int], activationFirst: Bool, deconvolutions: [Int], residual: Bool, readOut: [Int],
-        norm: ChannelNorm, normEps: Float
-    ) {
-        self.convolutions = convolutions
-        self.activationFirst = activationFirst
-        self.deconvolutions = deconvolutions
-        self.residual = residual
-        self.readOut = readOut
-        self.norm = norm
-        self.normEps = normEps
     }
 }

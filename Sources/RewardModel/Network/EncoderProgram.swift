@@ -29,10 +29,13 @@ struct EncoderProgram {
     private(set) var scores: [Int] = []
     private(set) var maps: [Int] = []
     private(set) var caches: [Int] = []
-    /// Gradient programs only: seeds in, heatmaps and the pixels' gradient out.
+    /// Logits of the word tagger, `[batch, textLength]`.
+    private(set) var wordLogits: Int?
+    /// Whole heatmaps: in gradient programs, and where the scores need their logits anyhow.
+    private(set) var heatmaps: [Int] = []
+    /// Gradient programs only: seeds in, the pixels' gradient out.
     private(set) var scoreSeeds: [InputMemory] = []
     private(set) var heatmapSeeds: [InputMemory] = []
-    private(set) var heatmaps: [Int] = []
     private(set) var pixelGradient = 0
 
     init(_ key: EncoderKey, config: ModelConfig, engine: CPUEngine) throws(EngineError) {
@@ -67,7 +70,14 @@ struct EncoderProgram {
 
         var outputs: [Tensor] = []
         var scoreTensors: [Tensor] = []
-        for kind in scoreKinds { scoreTensors.append(network.scoreHead(rowsOf(maps, .score(kind)), kind)) }
+        // A multi-head model's heads share one map: its heatmap logits are computed once, and only if scores read them.
+        var logits: [HeatmapKind: Tensor] = [:]
+        if config.variant == .multiHead, !scoreKinds.isEmpty {
+            for kind in network.statisticsHeatmaps { logits[kind] = network.heatmapLogits(maps, kind) }
+        }
+        for kind in scoreKinds {
+            scoreTensors.append(network.scoreHead(rowsOf(maps, .score(kind)), kind, heatmapLogits: logits))
+        }
         scores = Array(outputs.count..<outputs.count + scoreTensors.count)
         outputs += scoreTensors
 
@@ -80,7 +90,8 @@ struct EncoderProgram {
                 seedInputs.append(("seed.\(kind.rawValue)", batch))
             }
             for kind in heatmapKinds {
-                let heatmap = network.heatmapHead(rowsOf(maps, .heatmap(kind)), kind)
+                let heatmapLogits = logits[kind] ?? network.heatmapLogits(rowsOf(maps, .heatmap(kind)), kind)
+                let heatmap = network.graph.activation(heatmapLogits, .sigmoid)
                 heatmapTensors.append(heatmap)
                 let shape = network.graph.shape(heatmap)
                 seeded.append((heatmap, network.graph.input("seed.\(kind.rawValue)", shape)))
@@ -91,16 +102,29 @@ struct EncoderProgram {
             pixelGradient = outputs.count
             outputs += network.graph.gradients(of: seeded, withRespectTo: [pixelInput])
         } else {
-            for kind in heatmapKinds where config.variant == .augmentedPrompt || outputs.count == scores.count {
+            if !logits.isEmpty {
+                for kind in heatmapKinds {
+                    guard let known = logits[kind] else { continue }
+                    heatmaps.append(outputs.count)
+                    outputs.append(network.graph.activation(known, .sigmoid))
+                }
+            }
+            for kind in heatmapKinds
+            where logits.isEmpty && (config.variant == .augmentedPrompt || outputs.count == scores.count) {
                 self.maps.append(outputs.count)
                 // A copy of its own, so that the map outlives the arena.
                 outputs.append(network.graph.affine(rowsOf(maps, .heatmap(kind)), factor: 1))
             }
             if key.words {
                 let text = network.textStates(rowsOf(states, .words))
-                let tensors = network.crossAttentionCaches(text)
-                caches = Array(outputs.count..<outputs.count + tensors.count)
-                outputs += tensors
+                if config.wordHead != nil {
+                    wordLogits = outputs.count
+                    outputs.append(network.wordLogits(text))
+                } else {
+                    let tensors = network.crossAttentionCaches(text)
+                    caches = Array(outputs.count..<outputs.count + tensors.count)
+                    outputs += tensors
+                }
             }
         }
         program = try engine.compile(network.graph, outputs: outputs)

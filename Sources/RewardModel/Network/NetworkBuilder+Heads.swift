@@ -1,16 +1,16 @@
-import TensorGraph
+package import TensorGraph
 
 /// Score and heatmap heads over the encoder's image tokens (paper, section 9).
 extension NetworkBuilder {
     /// Encoder states `[B, tokens, D]` to the feature map `[B, grid, grid, D]`, class token left out.
-    mutating func featureMap(_ states: Tensor) -> Tensor {
+    package mutating func featureMap(_ states: Tensor) -> Tensor {
         let shape = graph.shape(states)
         let visual = graph.slice(states, axis: 1, 1..<visualTokens)
         return graph.reshape(visual, [shape[0], grid, grid, shape[2]])
     }
 
     /// Encoder states to the text's part, `[B, L, D]`.
-    mutating func textStates(_ states: Tensor) -> Tensor {
+    package mutating func textStates(_ states: Tensor) -> Tensor {
         graph.slice(states, axis: 1, visualTokens..<graph.shape(states)[1])
     }
 
@@ -19,8 +19,21 @@ extension NetworkBuilder {
         config.variant == .multiHead ? "\(kind).\(task)" : kind
     }
 
-    /// Feature map to a score in [0, 1], `[B, 1]`.
-    mutating func scoreHead(_ map: Tensor, _ task: ScoreKind) -> Tensor {
+    /// Feature map `[B, h, w, D]` to a score in [0, 1], `[B, 1]`: the sigmoid of `scoreLogits`.
+    package mutating func scoreHead(
+        _ map: Tensor, _ task: ScoreKind, heatmapLogits: [HeatmapKind: Tensor] = [:]
+    ) -> Tensor {
+        let logits = scoreLogits(map, task, heatmapLogits: heatmapLogits)
+        return graph.activation(logits, .sigmoid)
+    }
+
+    /// Feature map `[B, h, w, D]` to a score's logit `[B, 1]`. A head that flattens needs the model's own grid.
+    ///
+    /// - Parameter heatmapLogits: logits of this map computed already, for heads that take statistics of them; those
+    ///   not given are computed.
+    package mutating func scoreLogits(
+        _ map: Tensor, _ task: ScoreKind, heatmapLogits: [HeatmapKind: Tensor] = [:]
+    ) -> Tensor {
         let head = config.scoreHead
         let name = headName("score_head", task.rawValue)
         var x = map
@@ -29,18 +42,64 @@ extension NetworkBuilder {
             x = channelNorm(x, "\(name).convolution_norms.\(index)", head.norm, epsilon: head.normEps)
             x = graph.activation(x, .relu)
         }
-        // Channel-major, as the first dense layer's weight has it.
         let shape = graph.shape(x)
-        x = graph.reshape(graph.transpose(x, [0, 3, 1, 2]), [shape[0], shape.count / shape[0]])
-        for (index, width) in head.dense.enumerated() {
+        if let pooling = head.pooling {
+            let rows = graph.reshape(x, [shape[0], shape[1] * shape[2], shape[3]])
+            var parts = pooling.map { graph.topMean(rows, count: $0 == .max ? 1 : shape[1] * shape[2]) }
+            if let wanted = head.heatmapStatistics {
+                parts += statistics(wanted, map, heatmapLogits)
+            }
+            x = parts.count == 1 ? parts[0] : graph.concatenate(parts, axis: 1)
+        } else {
+            // Channel-major, as the first dense layer's weight has it.
+            x = graph.reshape(graph.transpose(x, [0, 3, 1, 2]), [shape[0], shape.count / shape[0]])
+        }
+        return dense(x, name, head.dense)
+    }
+
+    /// The heatmaps whose logits score heads read: both, or the one head of an augmented-prompt model.
+    package var statisticsHeatmaps: [HeatmapKind] {
+        guard config.scoreHead.heatmapStatistics != nil else { return [] }
+        return config.variant == .multiHead ? HeatmapKind.allCases : [.implausibility]
+    }
+
+    private mutating func statistics(
+        _ wanted: ScoreHeadConfig.HeatmapStatistics, _ map: Tensor, _ known: [HeatmapKind: Tensor]
+    ) -> [Tensor] {
+        statisticsHeatmaps.flatMap { kind in
+            let logits = known[kind] ?? heatmapLogits(map, kind)
+            let shape = graph.shape(logits)
+            let pixels = shape[1] * shape[2]
+            let rows = graph.reshape(logits, [shape[0], pixels, 1])
+            return wanted.statistics.map {
+                graph.topMean(rows, count: $0 == .mean ? pixels : wanted.topCount(of: pixels))
+            }
+        }
+    }
+
+    /// Text states `[B, L, D]` to the tagger's logits `[B, L, 1]`; above 0 means that the image contradicts the token.
+    package mutating func wordLogits(_ text: Tensor) -> Tensor {
+        dense(text, "word_head", config.wordHead?.dense ?? [1])
+    }
+
+    /// Linear layers with ReLU between them.
+    private mutating func dense(_ x: Tensor, _ name: String, _ widths: [Int]) -> Tensor {
+        var x = x
+        for (index, width) in widths.enumerated() {
+            if index > 0 { x = graph.activation(x, .relu) }
             x = linear(x, "\(name).dense.\(index)", width)
-            x = graph.activation(x, index == head.dense.count - 1 ? .sigmoid : .relu)
         }
         return x
     }
 
-    /// Feature map to a heatmap in [0, 1], `[B, side, side, 1]`.
-    mutating func heatmapHead(_ map: Tensor, _ task: HeatmapKind) -> Tensor {
+    /// Feature map `[B, h, w, D]` to a heatmap in [0, 1]: the sigmoid of `heatmapLogits`.
+    package mutating func heatmapHead(_ map: Tensor, _ task: HeatmapKind) -> Tensor {
+        let logits = heatmapLogits(map, task)
+        return graph.activation(logits, .sigmoid)
+    }
+
+    /// Feature map `[B, h, w, D]` to a heatmap's logits; each deconvolution doubles the sides: `[B, side, side, 1]`.
+    package mutating func heatmapLogits(_ map: Tensor, _ task: HeatmapKind) -> Tensor {
         let head = config.heatmapHead
         let name = headName("heatmap_head", task.rawValue)
         var x = map
@@ -62,8 +121,8 @@ extension NetworkBuilder {
             }
         }
         for (index, channels) in head.readOut.enumerated() {
+            if index > 0 { x = graph.activation(x, .relu) }
             x = convolution(x, "\(name).read_out.\(index)", channels, kernel: 3)
-            x = graph.activation(x, index == head.readOut.count - 1 ? .sigmoid : .relu)
         }
         return x
     }
@@ -75,8 +134,8 @@ extension NetworkBuilder {
     /// `ConvTranspose2d`, 3×3, stride 2, padding 1, output padding 1: twice the side.
     private mutating func deconvolution(_ x: Tensor, _ name: String, _ channels: Int) -> Tensor {
         let shape = graph.shape(x)
-        let weight = graph.parameter("\(name).weight", [shape[3], channels, 3, 3])
-        let bias = graph.parameter("\(name).bias", [channels])
+        let weight = parameter("\(name).weight", [shape[3], channels, 3, 3])
+        let bias = parameter("\(name).bias", [channels])
         return graph.transposedConvolution(
             x, weight, bias: bias, stride: 2, padding: 1, outputSize: (2 * shape[1], 2 * shape[2]))
     }

@@ -1,13 +1,13 @@
-import TensorGraph
+package import TensorGraph
 
 /// The T5 encoder over image and text tokens, and one step of the decoder.
 extension NetworkBuilder {
     /// Image tokens `[B, V, D]` and text ids `[B, L]` to encoder states `[B, V + L, D]`.
     ///
     /// - Parameter tokenCounts: int32 `[B]`, `V` plus the item's text tokens: padding beyond is never attended to.
-    mutating func encode(_ visual: Tensor, _ ids: Tensor, tokenCounts: Tensor) -> Tensor {
+    package mutating func encode(_ visual: Tensor, _ ids: Tensor, tokenCounts: Tensor) -> Tensor {
         let t5 = config.t5
-        let table = graph.parameter("t5.shared.weight", [t5.vocabSize, t5.dModel])
+        let table = parameter("t5.shared.weight", [t5.vocabSize, t5.dModel])
         let text = graph.embedding(table, ids)
         var x = graph.concatenate([visual, text], axis: 1)
         let tokens = graph.shape(x)[1]
@@ -55,10 +55,10 @@ extension NetworkBuilder {
     /// Logits `[B, 1, vocabulary]` of the next token.
     mutating func decoderStep(_ inputs: DecoderInputs) -> Tensor {
         let t5 = config.t5
-        let table = graph.parameter("t5.shared.weight", [t5.vocabSize, t5.dModel])
+        let table = parameter("t5.shared.weight", [t5.vocabSize, t5.dModel])
         var x = graph.embedding(table, inputs.ids)
         let steps = graph.shape(inputs.buckets)[1]
-        let distances = graph.parameter(
+        let distances = parameter(
             "t5.decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
             [t5.relativeAttentionNumBuckets, t5.numHeads])
         let bias = graph.transpose(graph.embedding(distances, inputs.buckets), [2, 0, 1])
@@ -116,7 +116,7 @@ extension NetworkBuilder {
             (0..<keys).map { RelativePosition.bucket(key: $0, query: query, bidirectional: bidirectional, t5) }
         }
         let indices = graph.constant(buckets, [queries.count, keys])
-        let table = graph.parameter(
+        let table = parameter(
             "\(stack).block.0.layer.0.SelfAttention.relative_attention_bias.weight",
             [t5.relativeAttentionNumBuckets, t5.numHeads])
         return graph.transpose(graph.embedding(table, indices), [2, 0, 1])

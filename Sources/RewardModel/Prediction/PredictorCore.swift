@@ -36,7 +36,15 @@ final class PredictorCore {
                 predictions[index].heatmaps = maps
             }
         }
-        if outputs.contains(.words) { try addWords(encoder, items, &predictions) }
+        if outputs.contains(.words) {
+            if config.wordHead != nil {
+                for (index, item) in items.enumerated() {
+                    predictions[index].words = try taggedWords(encoder, item, index)
+                }
+            } else {
+                try addWords(encoder, items, &predictions)
+            }
+        }
         return predictions
     }
 
@@ -72,6 +80,11 @@ final class PredictorCore {
     private func heatmap(
         _ kind: HeatmapKind, _ encoder: EncoderProgram, _ item: Int
     ) throws(Failure) -> Heatmap {
+        if !encoder.heatmaps.isEmpty {
+            let all = encoder.program.output(encoder.heatmaps[encoder.heatmapKinds.firstIndex(of: kind) ?? 0])
+            let size = all.count / encoder.key.batch
+            return try heatmap(Array(all[item * size..<(item + 1) * size]))
+        }
         let program: Program
         do {
             program = try heatmapProgram(kind)
@@ -81,7 +94,10 @@ final class PredictorCore {
         guard let base = maps.baseAddress else { throw Self.nonFinite("a heatmap") }
         program.bind("map", to: base + item * size)
         program.run()
-        let values = Array(program.output(0))
+        return try heatmap(Array(program.output(0)))
+    }
+
+    private func heatmap(_ values: [Float]) throws(Failure) -> Heatmap {
         guard values.allSatisfy(\.isFinite) else { throw Self.nonFinite("a heatmap") }
         return Heatmap(width: config.heatmapSize, height: config.heatmapSize, values: values)
     }
@@ -121,6 +137,22 @@ final class PredictorCore {
                 }, decodedText: text)
             predictions[index].notes += aligned.notes
         }
+    }
+
+    /// The tagger's flags, and the text that the paper's decoder would write for them.
+    private func taggedWords(
+        _ encoder: EncoderProgram, _ item: PreparedItem, _ index: Int
+    ) throws(Failure) -> WordPrediction {
+        let length = encoder.key.textLength
+        let logits =
+            encoder.wordLogits.map { Array(encoder.program.output($0)[index * length..<(index + 1) * length]) } ?? []
+        guard logits.prefix(item.ids.count).allSatisfy(\.isFinite) else { throw Self.nonFinite("a word's logit") }
+        let words = zip(item.prompt.words, item.wordTokens).map { word, tokens in
+            PredictedWord(
+                word: word.text, start: word.start, end: word.end, misaligned: logits[tokens].contains { $0 > 0 })
+        }
+        let text = words.map { $0.misaligned ? "\($0.word)_0" : $0.word }.joined(separator: " ")
+        return WordPrediction(words: words, decodedText: text)
     }
 
     static func nonFinite(_ what: String) -> Failure {

@@ -11,6 +11,8 @@ struct PreparedItem {
     var ids: [Int32]
     /// Token ids with the task's text before the prompt (augmented prompt only).
     var taskIds: [String: [Int32]]
+    /// Positions in `ids` of each word's tokens (models with a word tagger only).
+    var wordTokens: [Range<Int>]
     var notes: [Note]
 
     /// Checks pixels, prompt and objective; resamples and tokenises.
@@ -28,6 +30,7 @@ struct PreparedItem {
         if prompt.wasCleaned { notes.append(.promptCleaned) }
         let eos = config.t5.eosTokenId
         ids = tokenizer.encode(prompt.cleaned) + [eos]
+        wordTokens = config.wordHead != nil && item.outputs.contains(.words) ? tokenizer.positions(of: prompt) : []
         taskIds = [:]
         for (task, prefix) in config.text.taskPrefixes where config.variant == .augmentedPrompt {
             taskIds[task] = tokenizer.encode(prefix + prompt.cleaned) + [eos]

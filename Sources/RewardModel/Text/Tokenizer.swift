@@ -55,6 +55,45 @@ public final class Tokenizer: @unchecked Sendable {
         }
     }
 
+    /// One piece of an encoded text: its id and the UTF-8 bytes it stands for, the space before a word included.
+    public struct Piece: Sendable, Equatable {
+        public var id: Int32
+        public var bytes: Range<Int>
+    }
+
+    /// The pieces of a text: the same ids as `encode` gives, with the bytes of `text` that each comes from.
+    public func pieces(_ text: String) -> [Piece] {
+        var text = text
+        return text.withUTF8 { utf8 in
+            utf8.withMemoryRebound(to: CChar.self) { characters in
+                var triples: UnsafeMutablePointer<Int32>?
+                let count = rsp_encode_spans(model, characters.baseAddress, characters.count, &triples)
+                defer { rsp_release(triples) }
+                let numbers = UnsafeBufferPointer(start: triples, count: 3 * max(Int(count), 0))
+                return stride(from: 0, to: numbers.count, by: 3).map {
+                    let (start, end) = (Int(numbers[$0 + 1]), Int(numbers[$0 + 2]))
+                    return Piece(id: numbers[$0], bytes: start..<max(start, end))
+                }
+            }
+        }
+    }
+
+    /// For each word of a prompt, the positions in `encode(prompt.cleaned)` of the pieces that hold any of its bytes.
+    ///
+    /// Empty for a word that the vocabulary's normalisation drops (a zero-width space, say).
+    public func positions(of prompt: PromptText) -> [Range<Int>] {
+        let pieces = pieces(prompt.cleaned)
+        var (start, first) = (0, 0)
+        return prompt.words.map { word in
+            let bytes = start..<start + word.text.utf8.count
+            start = bytes.upperBound + 1
+            while first < pieces.count, pieces[first].bytes.upperBound <= bytes.lowerBound { first += 1 }
+            var end = first
+            while end < pieces.count, pieces[end].bytes.lowerBound < bytes.upperBound { end += 1 }
+            return first..<end
+        }
+    }
+
     /// Text of ids; control and unknown ids, and ids outside the vocabulary, are left out.
     public func decode(_ ids: [Int32]) -> String {
         let known = ids.filter { $0 >= 0 && $0 < vocabularySize && rsp_is_special(model, $0) == 0 }

@@ -50,28 +50,33 @@ public enum ParameterCatalogue {
         var list = Builder()
         let (vit, t5) = (config.vit, config.t5)
         let grid = config.image.size / vit.patchSize
+        let plain = vit.zeroInitResidual == true
         list.add("vit.embeddings.cls_token", [1, 1, vit.hiddenSize], fanIn: vit.hiddenSize)
-        list.add("vit.embeddings.position_embeddings", [1, grid * grid + 1, vit.hiddenSize], fanIn: vit.hiddenSize)
         list.add(
-            "vit.embeddings.patch_embeddings.projection.weight", [vit.hiddenSize, 3, vit.patchSize, vit.patchSize],
-            fanIn: 3 * vit.patchSize * vit.patchSize)
-        list.constant("vit.embeddings.patch_embeddings.projection.bias", [vit.hiddenSize], 0)
+            "vit.embeddings.position_embeddings", [1, grid * grid + 1, vit.hiddenSize], fanIn: vit.hiddenSize,
+            zero: plain)
+        list.patches(vit)
         for layer in 0..<vit.numHiddenLayers {
             let name = "vit.encoder.layer.\(layer)"
             list.norm("\(name).layernorm_before", vit.hiddenSize, shift: true)
             list.norm("\(name).layernorm_after", vit.hiddenSize, shift: true)
-            for part in ["attention.query", "attention.key", "attention.value", "output.dense"] {
+            for part in ["attention.query", "attention.key", "attention.value"] {
                 list.linear("\(name).attention.\(part)", vit.hiddenSize, vit.hiddenSize)
             }
+            list.linear("\(name).attention.output.dense", vit.hiddenSize, vit.hiddenSize, zero: plain)
             list.linear("\(name).intermediate.dense", vit.hiddenSize, vit.intermediateSize)
-            list.linear("\(name).output.dense", vit.intermediateSize, vit.hiddenSize)
+            list.linear("\(name).output.dense", vit.intermediateSize, vit.hiddenSize, zero: plain)
         }
         list.norm("vit.layernorm", vit.hiddenSize, shift: true)
         list.linear("visual_token_projection", vit.hiddenSize, t5.dModel)
         list.add("t5.shared.weight", [t5.vocabSize, t5.dModel], fanIn: 1)
         list.t5Stack("t5.encoder", t5, layers: t5.numLayers, decoder: false)
-        list.t5Stack("t5.decoder", t5, layers: t5.numDecoderLayers, decoder: true)
-        if !t5.tieWordEmbeddings { list.linear("t5.lm_head", t5.dModel, t5.vocabSize, bias: false) }
+        if let words = config.wordHead {
+            list.dense("word_head", t5.dModel, words.dense)
+        } else {
+            list.t5Stack("t5.decoder", t5, layers: t5.numDecoderLayers, decoder: true)
+            if !t5.tieWordEmbeddings { list.linear("t5.lm_head", t5.dModel, t5.vocabSize, bias: false) }
+        }
         let multi = config.variant == .multiHead
         for name in multi ? ScoreKind.allCases.map({ "score_head.\($0.rawValue)" }) : ["score_head"] {
             list.scoreHead(name, config, side: grid)
@@ -105,18 +110,24 @@ public enum ParameterCatalogue {
         var specs: [ParameterSpec] = []
 
         /// Uniform with variance 1 / fanIn, so that fresh activations neither vanish nor explode.
-        mutating func add(_ name: String, _ shape: [Int], fanIn: Int) {
-            specs.append(
-                ParameterSpec(name: name, shape: shape, initialiser: .uniform((3 / Float(fanIn)).squareRoot())))
+        mutating func add(_ name: String, _ shape: [Int], fanIn: Int, zero: Bool = false) {
+            let bound = (3 / Float(fanIn)).squareRoot()
+            specs.append(ParameterSpec(name: name, shape: shape, initialiser: zero ? .constant(0) : .uniform(bound)))
         }
 
         mutating func constant(_ name: String, _ shape: [Int], _ value: Float) {
             specs.append(ParameterSpec(name: name, shape: shape, initialiser: .constant(value)))
         }
 
-        mutating func linear(_ name: String, _ inputs: Int, _ outputs: Int, bias: Bool = true) {
-            add("\(name).weight", [outputs, inputs], fanIn: inputs)
+        mutating func linear(_ name: String, _ inputs: Int, _ outputs: Int, bias: Bool = true, zero: Bool = false) {
+            add("\(name).weight", [outputs, inputs], fanIn: inputs, zero: zero)
             if bias { constant("\(name).bias", [outputs], 0) }
+        }
+
+        mutating func dense(_ name: String, _ inputs: Int, _ widths: [Int]) {
+            for (index, (from, to)) in zip([inputs] + widths, widths).enumerated() {
+                linear("\(name).dense.\(index)", from, to)
+            }
         }
 
         mutating func norm(_ name: String, _ width: Int, shift: Bool) {
@@ -129,8 +140,23 @@ public enum ParameterCatalogue {
             constant("\(name).bias", [outputs], 0)
         }
 
+        mutating func patches(_ vit: ViTConfig) {
+            guard let stem = vit.stem else {
+                add(
+                    "vit.embeddings.patch_embeddings.projection.weight",
+                    [vit.hiddenSize, 3, vit.patchSize, vit.patchSize], fanIn: 3 * vit.patchSize * vit.patchSize)
+                constant("vit.embeddings.patch_embeddings.projection.bias", [vit.hiddenSize], 0)
+                return
+            }
+            for (index, (from, to)) in zip([stem.inputChannels] + stem.channels, stem.channels).enumerated() {
+                convolution("vit.stem.convolutions.\(index)", from, to, kernel: 3)
+                norm("vit.stem.norms.\(index)", to, shift: stem.norm == .layer)
+            }
+        }
+
         mutating func t5Stack(_ stack: String, _ t5: T5Config, layers: Int, decoder: Bool) {
             let inner = t5.numHeads * t5.dKv
+            let plain = t5.zeroInitResidual == true
             for layer in 0..<layers {
                 let name = "\(stack).block.\(layer)"
                 let kinds = decoder ? ["SelfAttention", "EncDecAttention"] : ["SelfAttention"]
@@ -140,7 +166,7 @@ public enum ParameterCatalogue {
                     for part: String in ["k", "v"] {
                         linear("\(name).layer.\(index).\(kind).\(part)", t5.dModel, inner, bias: false)
                     }
-                    linear("\(name).layer.\(index).\(kind).o", inner, t5.dModel, bias: false)
+                    linear("\(name).layer.\(index).\(kind).o", inner, t5.dModel, bias: false, zero: plain)
                     norm("\(name).layer.\(index).layer_norm", t5.dModel, shift: false)
                 }
                 if layer == 0 {
@@ -152,7 +178,7 @@ public enum ParameterCatalogue {
                 for part in t5.feedForwardProj == .relu ? ["wi"] : ["wi_0", "wi_1"] {
                     linear("\(last).DenseReluDense.\(part)", t5.dModel, t5.dFf, bias: false)
                 }
-                linear("\(last).DenseReluDense.wo", t5.dFf, t5.dModel, bias: false)
+                linear("\(last).DenseReluDense.wo", t5.dFf, t5.dModel, bias: false, zero: plain)
                 norm("\(last).layer_norm", t5.dModel, shift: false)
             }
             norm("\(stack).final_layer_norm", t5.dModel, shift: false)
@@ -167,10 +193,11 @@ public enum ParameterCatalogue {
                 channels = layer.channels
             }
             var inputs = channels * side * side
-            for (index, outputs) in head.dense.enumerated() {
-                linear("\(name).dense.\(index)", inputs, outputs)
-                inputs = outputs
+            if let pooling = head.pooling {
+                let maps = config.variant == .multiHead ? HeatmapKind.allCases.count : 1
+                inputs = channels * pooling.count + maps * (head.heatmapStatistics?.statistics.count ?? 0)
             }
+            dense(name, inputs, head.dense)
         }
 
         mutating func heatmapHead(_ name: String, _ config: ModelConfig) {
