@@ -14,11 +14,32 @@ public struct SafetensorsWriter {
         }
     }
 
-    /// Writes float32 tensors, asking for each one's values in turn, so that only one is in memory.
+    /// How values are stored; halves are rounded to the nearest, ties to even.
+    public enum Format: String, Sendable, CaseIterable {
+        case float32, float16, bfloat16
+
+        var name: String {
+            switch self {
+            case .float32: "F32"
+            case .float16: "F16"
+            case .bfloat16: "BF16"
+            }
+        }
+        var size: Int { self == .float32 ? 4 : 2 }
+
+        func encode(_ value: Float) -> UInt16 {
+            if self == .float16 { return Float16(value).bitPattern }
+            let bits = value.bitPattern
+            if value.isNaN { return UInt16(bits >> 16) | 0x40 }
+            return UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ (bits >> 16 & 1)) >> 16)
+        }
+    }
+
+    /// Writes tensors, asking for each one's values in turn, so that only one is in memory.
     ///
     /// - Throws: `WeightsError.unreadable` with the system's reason; nothing is left at `path` then.
     public static func write(
-        _ entries: [Entry], to path: String, values: (Entry) -> [Float]
+        _ entries: [Entry], to path: String, format: Format = .float32, values: (Entry) -> [Float]
     ) throws(WeightsError) {
         var offset = 0
         // The data's hash is known only after the data: 64 digits are kept free for it.
@@ -26,10 +47,10 @@ public struct SafetensorsWriter {
         let metadata = "\"__metadata__\":{\"\(SafetensorsFile.hashKey)\":\""
         var parts: [String] = ["\(metadata)\(blank)\"}"]
         for entry in entries {
-            let size = entry.shape.reduce(4, *)
+            let size = entry.shape.reduce(format.size, *)
             let shape = entry.shape.map(String.init).joined(separator: ",")
             parts.append(
-                "\"\(entry.name)\":{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(offset + size)]}"
+                "\"\(entry.name)\":{\"dtype\":\"\(format.name)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(offset + size)]}"
             )
             offset += size
         }
@@ -45,8 +66,14 @@ public struct SafetensorsWriter {
         for entry in entries where ok {
             let floats = values(entry)
             precondition(floats.count == entry.shape.reduce(1, *), "values must fill \(entry.name)")
-            ok = fwrite(floats, 4, floats.count, file) == floats.count
-            floats.withUnsafeBytes { hash.update($0) }
+            if format == .float32 {
+                ok = fwrite(floats, 4, floats.count, file) == floats.count
+                floats.withUnsafeBytes { hash.update($0) }
+            } else {
+                let halves = floats.map { format.encode($0).littleEndian }
+                ok = fwrite(halves, 2, halves.count, file) == halves.count
+                halves.withUnsafeBytes { hash.update($0) }
+            }
         }
         ok = ok && fseek(file, 8 + 1 + metadata.utf8.count, SEEK_SET) == 0
         ok = fputs(hash.hexDigest(), file) >= 0 && ok
