@@ -15,6 +15,7 @@ let safe: [SwiftSetting] = gates + [.strictMemorySafety()]
 let cGates: [CSetting] = [.treatAllWarnings(as: .error)]
 let cxxGates: [CXXSetting] = [.treatAllWarnings(as: .error)]
 
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -24,7 +25,8 @@ let package = Package(
         .executable(name: "rahf", targets: ["rahf"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         // C: system libraries and shims, each with exactly one importer.
@@ -48,11 +50,12 @@ let package = Package(
             dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece"],
             swiftSettings: gates),
         .target(
-            name: "RewardData", dependencies: ["RewardModel", "RewardImage"], swiftSettings: gates),
+            name: "RewardData", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
+        .target(name: "RewardMetrics", swiftSettings: safe),
         .target(name: "RewardServer", dependencies: ["CZeroMQ"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
-            dependencies: ["RewardModel", "RewardImage", argumentParser],
+            dependencies: ["RewardModel", "RewardImage", "RewardData", "RewardMetrics", argumentParser],
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
 
@@ -71,6 +74,13 @@ let package = Package(
             dependencies: ["RewardModel", "RewardImage", "TensorGraph", "TensorCPU", "RewardTestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: gates),
+        .testTarget(
+            name: "RewardDataTests",
+            dependencies: ["RewardData", "RewardModel", "RewardImage", "RewardTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: gates),
+        .testTarget(
+            name: "RewardMetricsTests", dependencies: ["RewardMetrics", "RewardTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(name: "RewardServerTests", dependencies: ["RewardServer"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",

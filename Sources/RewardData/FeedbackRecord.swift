@@ -32,8 +32,11 @@ public struct FeedbackRecord: Sendable, Equatable {
     }
 
     /// The part of `filename` that names the image: what follows the last `/`, up to the first dot.
-    public var stem: String {
-        let name = filename.split(separator: "/").last ?? ""
-        return String(name.prefix { $0 != "." })
-    }
+    public var stem: String { imageStem(filename) }
+}
+
+/// What follows a path's last `/`, up to the first dot: the name of an image in RichHF-18K.
+func imageStem(_ path: String) -> String {
+    let name = path.split(separator: "/").last ?? ""
+    return String(name.prefix { $0 != "." })
 }
