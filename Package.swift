@@ -52,10 +52,16 @@ let package = Package(
         .target(
             name: "RewardData", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
         .target(name: "RewardMetrics", swiftSettings: safe),
+        .target(
+            name: "RewardTraining",
+            dependencies: ["TensorGraph", "TensorCPU", "RewardModel", "RewardImage", "RewardData"],
+            swiftSettings: gates),
         .target(name: "RewardServer", dependencies: ["CZeroMQ"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
-            dependencies: ["RewardModel", "RewardImage", "RewardData", "RewardMetrics", argumentParser],
+            dependencies: [
+                "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardTraining", argumentParser,
+            ],
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
 

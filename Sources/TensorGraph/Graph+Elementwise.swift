@@ -40,7 +40,8 @@ extension Graph {
     public mutating func crossEntropy(_ logits: Tensor, classes: Tensor) -> Tensor {
         let from = shape(logits)
         precondition(self[classes].type == .int32, "classes are int32")
-        precondition(from.dimensions.dropLast().elementsEqual(shape(classes).dimensions), "one class per row of \(from)")
+        precondition(
+            from.dimensions.dropLast().elementsEqual(shape(classes).dimensions), "one class per row of \(from)")
         return append(.crossEntropy, [logits, classes], from.with(from.rank - 1, 1))
     }
 
