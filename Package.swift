@@ -56,11 +56,14 @@ let package = Package(
             name: "RewardTraining",
             dependencies: ["TensorGraph", "TensorCPU", "RewardModel", "RewardImage", "RewardData"],
             swiftSettings: gates),
+        .target(
+            name: "RewardWorld", dependencies: ["RewardData", "RewardModel", "RewardImage"], swiftSettings: gates),
         .target(name: "RewardServer", dependencies: ["CZeroMQ"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
             dependencies: [
-                "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardTraining", argumentParser,
+                "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardTraining", "RewardWorld",
+                argumentParser,
             ],
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),

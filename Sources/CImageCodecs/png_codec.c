@@ -93,13 +93,15 @@ failed:
     return status;
 }
 
-uint8_t *rci_encode_png(const uint8_t *samples, uint32_t width, uint32_t height, int32_t channels, size_t *count) {
+uint8_t *rci_encode_png(const uint8_t *samples, uint32_t width, uint32_t height, int32_t channels, int32_t fast,
+                        size_t *count) {
     png_image image = {.version = PNG_IMAGE_VERSION,
                        .width = width,
                        .height = height,
-                       .format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB};
-    png_alloc_size_t size = 0;
-    if (!png_image_write_get_memory_size(image, size, 0, samples, 0, NULL)) return NULL;
+                       .format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB,
+                       .flags = fast ? PNG_IMAGE_FLAG_FAST : 0};
+    // The upper bound: asking for the exact size would compress twice.
+    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
     uint8_t *buffer = malloc(size);
     if (!buffer || !png_image_write_to_memory(&image, buffer, &size, 0, samples, 0, NULL)) {
         free(buffer);

@@ -9,7 +9,7 @@ struct RAHF: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             ScoreCommand.self, GradientCommand.self, InfoCommand.self, CreateCommand.self, TokenizeCommand.self,
-            BenchmarkCommand.self, TrainCommand.self,
+            BenchmarkCommand.self, SynthesizeCommand.self, TrainCommand.self,
         ])
 }
 

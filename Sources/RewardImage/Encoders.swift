@@ -2,17 +2,24 @@ import CImageCodecs
 
 /// 8-bit PNG files.
 public enum PNGEncoder {
+    /// How hard to compress.
+    public enum Effort: Sendable {
+        case normal
+        /// Several times faster, larger files.
+        case fast
+    }
+
     /// An RGB picture; float samples are clamped to [0, 1] and rounded.
-    public static func encode(_ image: Image) -> [UInt8] {
+    public static func encode(_ image: Image, effort: Effort = .normal) -> [UInt8] {
         switch image.samples {
-        case .uint8(let octets): encode(octets, image.width, image.height, channels: 3)
-        case .float32(let floats): encode(floats.map(level), image.width, image.height, channels: 3)
+        case .uint8(let octets): encode(octets, image.width, image.height, channels: 3, effort)
+        case .float32(let floats): encode(floats.map(level), image.width, image.height, channels: 3, effort)
         }
     }
 
     /// A grey picture of a map: 0 is black, 1 is white.
-    public static func encode(_ map: Heatmap) -> [UInt8] {
-        encode(map.values.map(level), map.width, map.height, channels: 1)
+    public static func encode(_ map: Heatmap, effort: Effort = .normal) -> [UInt8] {
+        encode(map.values.map(level), map.width, map.height, channels: 1, effort)
     }
 
     fileprivate static func level(_ value: Float) -> UInt8 {
@@ -20,9 +27,14 @@ public enum PNGEncoder {
         value > 0 ? UInt8((min(value, 1) * 255).rounded()) : 0
     }
 
-    private static func encode(_ samples: [UInt8], _ width: Int, _ height: Int, channels: Int32) -> [UInt8] {
+    private static func encode(_ samples: [UInt8], _ width: Int, _ height: Int, channels: Int32, _ effort: Effort)
+        -> [UInt8]
+    {
         var count = 0
-        guard let buffer = rci_encode_png(samples, UInt32(width), UInt32(height), channels, &count) else {
+        guard
+            let buffer = rci_encode_png(
+                samples, UInt32(width), UInt32(height), channels, effort == .fast ? 1 : 0, &count)
+        else {
             preconditionFailure("libpng could not encode \(width)×\(height)")
         }
         defer { rci_free(buffer) }

@@ -26,8 +26,10 @@ int32_t rci_decode_jpeg(const uint8_t *bytes, size_t count, uint32_t max_side, u
 int32_t rci_decode_webp(const uint8_t *bytes, size_t count, uint32_t max_side, uint64_t max_pixels, rci_image *image);
 void rci_free(void *memory);
 
-/// Encodes 8-bit samples, `channels` 1 or 3. Returns a buffer to rci_free, or null.
-uint8_t *rci_encode_png(const uint8_t *samples, uint32_t width, uint32_t height, int32_t channels, size_t *count);
+/// Encodes 8-bit samples, `channels` 1 or 3; `fast` is libpng's own quick setting: larger files. Returns a buffer to
+/// rci_free, or null.
+uint8_t *rci_encode_png(const uint8_t *samples, uint32_t width, uint32_t height, int32_t channels, int32_t fast,
+                        size_t *count);
 /// Encodes 8-bit RGB samples as a baseline JPEG with chroma at half size, quality 1 to 100. As above.
 uint8_t *rci_encode_jpeg(const uint8_t *samples, uint32_t width, uint32_t height, int32_t quality, size_t *count);
 

@@ -1,0 +1,23 @@
+/// What generators do wrong, imitated.
+package enum DamageKind: String, CaseIterable, Sendable, Codable {
+    case elastic, smear, blur, duplicate, mirror, ghosting, stretch, flatten, grain, posterise, lines, bulge, wave,
+        holes
+    case fade, oversharpen
+    case patchCopy = "patch_copy"
+    case colourShift = "colour_shift"
+    case jpegBlocks = "jpeg_blocks"
+    case foreignPatch = "foreign_patch"
+    case rowJitter = "row_jitter"
+    case fillIn = "fill_in"
+    case saltAndPepper = "salt_and_pepper"
+    // Never trained on.
+    case swirl, mosaic, seam, glyphs, checkerboard, solarise
+    case blockShuffle = "block_shuffle"
+    case rotatedPatch = "rotated_patch"
+
+    /// Kinds kept for testing whether a model knows damage or only what it has seen.
+    package static let test: [DamageKind] = [
+        .swirl, .mosaic, .seam, .glyphs, .checkerboard, .solarise, .blockShuffle, .rotatedPatch,
+    ]
+    package static let train: [DamageKind] = allCases.filter { !test.contains($0) }
+}
