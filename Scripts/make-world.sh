@@ -22,6 +22,6 @@ make() {
 make train --count 24000 --seed 1 --scenes 0.5 --photographs photographs/train
 make validation --count 600 --seed 2 --scenes 0.5 --photographs photographs/validation
 make test-world --count 1000 --seed 3 --scenes 0.7 --photographs photographs/train
-make test-photographs --count 480 --seed 4 --scenes 0 --kinds test --photographs photographs/test
-make test-seen-kinds --count 460 --seed 5 --scenes 0 --photographs photographs/test
+make test-photographs --count 480 --seed 4 --scenes 0 --kinds test --second-place 0 --photographs photographs/test
+make test-seen-kinds --count 460 --seed 5 --scenes 0 --second-place 0 --photographs photographs/test
 du -sh "$folder"/*

@@ -35,6 +35,8 @@ struct SynthesizeCommand: ParsableCommand {
     var contradicted: Float = 0.5
     @Option(help: "Kinds of damage: train, test (kept for testing), or names with commas between.")
     var kinds = "train"
+    @Option(help: "Share of damaged copies with a second damaged place.")
+    var secondPlace: Float = 0.15
     @Option(help: "Threads. The default is the machine's processors.")
     var threads: Int?
 
@@ -71,7 +73,7 @@ struct SynthesizeCommand: ParsableCommand {
         let scenes = scenes ?? (photographs.isEmpty ? 1 : 0.5)
         for (name, share) in [
             ("scenes", scenes), ("damaged-photographs", damagedPhotographs), ("damaged-scenes", damagedScenes),
-            ("contradicted", contradicted),
+            ("contradicted", contradicted), ("second-place", secondPlace),
         ] where !(0...1).contains(share) {
             throw ValidationError("--\(name) is \(share); it must be 0 to 1")
         }
@@ -80,7 +82,8 @@ struct SynthesizeCommand: ParsableCommand {
         }
         return WorldOptions(
             seed: seed, size: size, scenes: scenes, damagedPhotographs: damagedPhotographs,
-            damagedScenes: damagedScenes, contradicted: contradicted, kinds: try damageKinds())
+            damagedScenes: damagedScenes, contradicted: contradicted, kinds: try damageKinds(),
+            secondPlace: secondPlace)
     }
 
     private func damageKinds() throws -> [DamageKind] {

@@ -78,81 +78,52 @@ enum JPEGRoundTrip {
             let steps = (0..<8).map { row in
                 Row((0..<8).map { min(max(((table[row * 8 + $0] * scale + 50) / 100).rounded(.down), 1), 255) })
             }
-            values.withUnsafeMutableBufferPointer { values in
+            var (block, other) = ([Row](repeating: .zero, count: 8), [Row](repeating: .zero, count: 8))
+            values.withUnsafeMutableBytes { values in
                 for top in Swift.stride(from: 0, to: rows, by: 8) {
                     for left in Swift.stride(from: 0, to: stride, by: 8) {
-                        var block = Block()
                         for row in 0..<8 {
-                            let start = (top + row) * stride + left
-                            for lane in 0..<8 { block[row][lane] = values[start + lane] }
+                            block[row] = values.loadUnaligned(
+                                fromByteOffset: ((top + row) * stride + left) * 4, as: Row.self)
                         }
-                        block = Self.transform(block, Tables.cosines)
+                        // C · B · Cᵀ and back.
+                        Self.productTransposed(Tables.cosines, block, into: &other)
+                        Self.productTransposed(Tables.cosines, other, into: &block)
                         for row in 0..<8 {
                             block[row] = (block[row] / steps[row]).rounded(.toNearestOrEven) * steps[row]
                         }
-                        block = Self.transform(block, Tables.transposed)
+                        Self.productTransposed(Tables.transposed, block, into: &other)
+                        Self.productTransposed(Tables.transposed, other, into: &block)
                         for row in 0..<8 {
-                            let start = (top + row) * stride + left
-                            for lane in 0..<8 { values[start + lane] = block[row][lane] }
+                            values.storeBytes(
+                                of: block[row], toByteOffset: ((top + row) * stride + left) * 4, as: Row.self)
                         }
                     }
                 }
             }
         }
 
-        /// C · B · Cᵀ.
+        /// (L · R)ᵀ; `left` is 64 numbers, row by row.
         @inline(__always)
-        private static func transform(_ block: Block, _ cosines: Block) -> Block {
-            product(cosines, product(cosines, block).transposed).transposed
-        }
-
-        @inline(__always)
-        private static func product(_ left: Block, _ right: Block) -> Block {
-            var result = Block()
-            for row in 0..<8 {
-                var sum = Row.zero
-                let weights = left[row]
-                for inner in 0..<8 { sum += right[inner] * weights[inner] }
-                result[row] = sum
+        private static func productTransposed(_ left: [Float], _ right: [Row], into result: inout [Row]) {
+            result.withUnsafeMutableBytes { result in
+                let result = result.assumingMemoryBound(to: Float.self)
+                for row in 0..<8 {
+                    var sum = Row.zero
+                    for inner in 0..<8 { sum += right[inner] * left[row * 8 + inner] }
+                    for lane in 0..<8 { result[lane * 8 + row] = sum[lane] }
+                }
             }
-            return result
-        }
-    }
-
-    /// An 8×8 matrix.
-    struct Block {
-        var r0 = Row.zero, r1 = Row.zero, r2 = Row.zero, r3 = Row.zero
-        var r4 = Row.zero, r5 = Row.zero, r6 = Row.zero, r7 = Row.zero
-
-        @inline(__always)
-        subscript(_ row: Int) -> Row {
-            get {
-                withUnsafeBytes(of: self) { $0.loadUnaligned(fromByteOffset: row * 32, as: Row.self) }
-            }
-            set {
-                withUnsafeMutableBytes(of: &self) { $0.storeBytes(of: newValue, toByteOffset: row * 32, as: Row.self) }
-            }
-        }
-
-        var transposed: Block {
-            var result = Block()
-            for row in 0..<8 {
-                for column in 0..<8 { result[column][row] = self[row][column] }
-            }
-            return result
         }
     }
 
     private enum Tables {
-        static let cosines: Block = {
-            var block = Block()
-            for k in 0..<8 {
-                let scale: Double = k == 0 ? (1.0 / 8).squareRoot() : 0.5
-                for n in 0..<8 { block[k][n] = Float(scale * cos(Double(2 * n + 1) * Double(k) * .pi / 16)) }
-            }
-            return block
-        }()
-        static let transposed = cosines.transposed
+        static let cosines = (0..<64).map { index in
+            let (k, n) = (index / 8, index % 8)
+            let scale: Double = k == 0 ? (1.0 / 8).squareRoot() : 0.5
+            return Float(scale * cos(Double(2 * n + 1) * Double(k) * .pi / 16))
+        }
+        static let transposed = (0..<64).map { cosines[$0 % 8 * 8 + $0 / 8] }
 
         static let luma: [Float] = [
             16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22,

@@ -2,31 +2,27 @@ import RewardModel
 
 /// Prompts for views of photographs.
 enum CaptionWriter {
-    /// A view narrower than this share of the shorter side is called a detail, for it may miss what the caption names.
-    static let detailBelow: Float = 0.7
+    /// A view narrower than this share of the shorter side is called a detail, and so is one that misses a place which
+    /// the caption is about.
+    static let detailBelow: Float = 0.6
 
     /// The prompt, and where the picture contradicts it.
     static func write(
         _ photograph: Photograph, _ view: Photograph.View, size: Int, contradict: Bool, _ random: inout WorldRandom
     ) -> (truth: PromptTruth, misaligned: [Float]?) {
         let caption = photograph.caption
-        guard view.scale >= detailBelow else {
+        guard view.scale >= detailBelow, photograph.showsAll(view) else {
             let opening = random.pick(["a detail of", "a close view of", "part of a photograph of", "a crop showing"])
             return (
                 PromptTruth(prompt: "\(opening) \(caption.short)", contradicted: [], facts: 1, falseFacts: 0), nil
             )
         }
         var words = caption.caption.split(separator: " ").map(String.init)
-        let swaps = caption.swaps.filter { swap in
-            guard let region = swap.region else { return true }
-            let (x, y) = (region.x * Float(photograph.width), region.y * Float(photograph.height))
-            return x > view.x && x < view.x + view.side && y > view.y && y < view.y + view.side
-        }
         var contradicted: [ContradictedWord] = []
         var misaligned: [Float]?
-        if contradict, !swaps.isEmpty {
-            let count = min(random.pick([1, 1, 2]), swaps.count)
-            for swap in random.shuffled(swaps).prefix(count) {
+        if contradict, !caption.swaps.isEmpty {
+            let count = min(random.pick([1, 1, 2]), caption.swaps.count)
+            for swap in random.shuffled(caption.swaps).prefix(count) {
                 guard let place = words.firstIndex(where: { bare($0) == swap.word }) else { continue }
                 let other = random.pick(swap.instead)
                 words[place] = words[place].replacingWord(swap.word, with: other)

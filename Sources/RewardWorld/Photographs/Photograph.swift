@@ -51,15 +51,30 @@ struct Photograph: Sendable {
         var scale: Float
     }
 
-    /// A view 0.3 to 1 of the shorter side wide, but not so small that it would be much enlarged.
+    /// A view 0.3 to 1 of the shorter side wide, but not so small that it would be much enlarged. Wide ones are laid,
+    /// where that can be done, so that they show all that the caption names.
     func view(size: Int, _ random: inout WorldRandom) -> View {
         let short = Float(min(width, height))
         let least = min(max(0.3, 0.75 * Float(size) / short), 1)
-        let scale = random.chance(0.4) ? random.uniform(max(least, 0.75), 1) : random.uniform(least, 1)
+        let wide = random.chance(0.5)
+        let scale = wide ? random.uniform(max(least, 0.8), 1) : random.uniform(least, 1)
         let side = short * scale
-        return View(
-            x: random.uniform(0, Float(width) - side), y: random.uniform(0, Float(height) - side), side: side,
-            mirrored: random.chance(0.5), scale: scale)
+        var view = View(x: 0, y: 0, side: side, mirrored: random.chance(0.5), scale: scale)
+        for _ in 0..<(wide ? 8 : 1) {
+            view.x = random.uniform(0, Float(width) - side)
+            view.y = random.uniform(0, Float(height) - side)
+            if showsAll(view) { break }
+        }
+        return view
+    }
+
+    /// Whether every place that the caption's words are about has its middle in the view.
+    func showsAll(_ view: View) -> Bool {
+        caption.swaps.allSatisfy { swap in
+            guard let region = swap.region else { return true }
+            let (x, y) = (region.x * Float(width), region.y * Float(height))
+            return x >= view.x && x <= view.x + view.side && y >= view.y && y <= view.y + view.side
+        }
     }
 
     /// The view at `size` × `size`, read bilinearly from the level nearest above.
