@@ -77,7 +77,9 @@ enum ScenePlanner {
     /// What a prompt claims instead of the truth: some facts changed, or a group that is not there.
     static func contradicting(_ scene: SceneSpec, _ random: inout WorldRandom) -> SceneSpec {
         var claim = scene
-        if random.chance(0.12), claim.groups.count < 3, claim.relation == nil {
+        // A third group leaves no words for patterns.
+        let plain = claim.groups.allSatisfy { $0.pattern == .plain }
+        if random.chance(0.12), claim.groups.count == 1 || claim.groups.count == 2 && plain, claim.relation == nil {
             claim.groups.append(absentGroup(scene, &random))
             if random.chance(0.6) { return claim }
         }
@@ -162,7 +164,7 @@ enum ScenePlanner {
     private static func changePattern(
         _ claim: inout SceneSpec, _ index: Int, _ scene: SceneSpec, _ random: inout WorldRandom
     ) -> Bool {
-        guard claim.groups[index].pattern == scene.groups[index].pattern else { return false }
+        guard claim.groups.count < 3, claim.groups[index].pattern == scene.groups[index].pattern else { return false }
         claim.groups[index].pattern = random.pick(
             Pattern.allCases.filter { $0 != .plain && $0 != scene.groups[index].pattern })
         return true
