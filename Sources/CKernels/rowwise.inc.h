@@ -284,15 +284,38 @@ static void layer_norm(const float *x, float *y, int64_t rows, int64_t n, const 
     for (int64_t r = 0; r < rows; r++, x += n, y += n) {
         float mean = row_sum(x, n) / (float)n;
         float scale = 1.0f / sqrtf(row_square_from(x, mean, n) / (float)n + eps);
-        for (int64_t j = 0; j < n; j++)
-            y[j] = (x[j] - mean) * scale * (gamma ? gamma[j] : 1.0f) + (beta ? beta[j] : 0.0f);
+        FOR_VECTORS(
+            n,
+            {
+                vf v = (load(x + i) - mean) * scale;
+                if (gamma) v = v * load(gamma + i);
+                if (beta) v += load(beta + i);
+                store(y + i, v);
+            },
+            {
+                vf v = (load_part(x + i, rest) - mean) * scale;
+                if (gamma) v = v * load_part(gamma + i, rest);
+                if (beta) v += load_part(beta + i, rest);
+                store_part(y + i, v, rest);
+            })
     }
 }
 
 static void rms_norm(const float *x, float *y, int64_t rows, int64_t n, const float *gamma, float eps) {
     for (int64_t r = 0; r < rows; r++, x += n, y += n) {
         float scale = 1.0f / sqrtf(row_dot(x, x, n) / (float)n + eps);
-        for (int64_t j = 0; j < n; j++) y[j] = x[j] * scale * (gamma ? gamma[j] : 1.0f);
+        FOR_VECTORS(
+            n,
+            {
+                vf v = load(x + i) * scale;
+                if (gamma) v = v * load(gamma + i);
+                store(y + i, v);
+            },
+            {
+                vf v = load_part(x + i, rest) * scale;
+                if (gamma) v = v * load_part(gamma + i, rest);
+                store_part(y + i, v, rest);
+            })
     }
 }
 
@@ -316,8 +339,16 @@ static void layer_norm_grad(const float *x, const float *dy, float *dx, int64_t 
                 dot += g * (load_part(x + i, rest) - mean);
             })
         float average = sum_lanes(sum) / (float)n, slope = sum_lanes(dot) * scale * scale / (float)n;
-        for (int64_t j = 0; j < n; j++)
-            dx[j] = scale * (dy[j] * (gamma ? gamma[j] : 1.0f) - average - (x[j] - mean) * slope);
+        for (i = 0; i + VL <= n; i += VL) {
+            vf g = load(dy + i);
+            if (gamma) g = g * load(gamma + i);
+            store(dx + i, (g - average - (load(x + i) - mean) * slope) * scale);
+        }
+        if (rest > 0) {
+            vf g = load_part(dy + i, rest);
+            if (gamma) g = g * load_part(gamma + i, rest);
+            store_part(dx + i, (g - average - (load_part(x + i, rest) - mean) * slope) * scale, rest);
+        }
     }
 }
 
@@ -330,6 +361,15 @@ static void rms_norm_grad(const float *x, const float *dy, float *dx, int64_t ro
             n, { dot += load(dy + i) * (gamma ? load(gamma + i) : splat(1)) * load(x + i); },
             { dot += load_part(dy + i, rest) * (gamma ? load_part(gamma + i, rest) : splat(1)) * load_part(x + i, rest); })
         float slope = sum_lanes(dot) * scale * scale / (float)n;
-        for (int64_t j = 0; j < n; j++) dx[j] = scale * (dy[j] * (gamma ? gamma[j] : 1.0f) - x[j] * slope);
+        for (i = 0; i + VL <= n; i += VL) {
+            vf g = load(dy + i);
+            if (gamma) g = g * load(gamma + i);
+            store(dx + i, (g - load(x + i) * slope) * scale);
+        }
+        if (rest > 0) {
+            vf g = load_part(dy + i, rest);
+            if (gamma) g = g * load_part(gamma + i, rest);
+            store_part(dx + i, (g - load_part(x + i, rest) * slope) * scale, rest);
+        }
     }
 }
