@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build bench parity format lint packages
+.PHONY: demo test build bench bench-operators parity format lint packages
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -16,6 +16,11 @@ build: packages
 # Speed and memory beside PyTorch, in one run.
 bench: build
 	Scripts/bench.sh
+
+# The time of every operator's case, printed.
+bench-operators: packages
+	swift build $(flags) --build-tests
+	RAHF_TIME_OPERATORS=1 swift test -c release --skip-build --filter OperatorTimes
 
 # The model and the tokenizer beside PyTorch and the sentencepiece package; installs them into .venv.
 parity: build

@@ -63,6 +63,7 @@ let package = Package(
             name: "RAHFCommands",
             dependencies: [
                 "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardTraining", "RewardWorld",
+                "TensorCPU",
                 argumentParser,
             ],
             swiftSettings: gates),
@@ -93,7 +94,7 @@ let package = Package(
         .testTarget(name: "RewardServerTests", dependencies: ["RewardServer"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
-            dependencies: ["RAHFCommands", "RewardModel", "RewardTestSupport"],
+            dependencies: ["RAHFCommands", "RewardModel", "RewardImage", "RewardTestSupport"],
             swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],

@@ -1,12 +1,30 @@
 #!/bin/sh
-# Speed against PyTorch, memory and start at the paper's sizes. Extra arguments go to Scripts/bench/bench.py.
+# Speed against PyTorch, memory and start at the paper's sizes, then memory over many mixed requests.
+# usage: bench.sh [speed] [memory]     both by default; options of Scripts/bench/bench.py follow after --
 set -eu
 cd "$(dirname "$0")/.."
 . Scripts/parity/environment.sh
+parts=
+while [ $# -gt 0 ] && [ "$1" != -- ]; do parts="$parts $1"; shift; done
+[ $# -eq 0 ] || shift
 rahf=${RAHF:-.build/release/rahf}
 [ -x "$rahf" ] || swift build -c release --product rahf
 work=out/parity
 mkdir -p "$work"
 vocabulary=$work/t5.model
 [ -s "$vocabulary" ] || "$python" Scripts/t5-vocabulary.py "$vocabulary"
-exec "$python" Scripts/bench/bench.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" "$@"
+for part in ${parts:-speed memory}; do
+    case $part in
+    speed) "$python" Scripts/bench/bench.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" "$@" ;;
+    memory)
+        image=Examples/photographs/coffee.jpg
+        small=Tests/RewardModelTests/Fixtures/golden-multi-port/spiece.model
+        "$rahf" create --preset tiny --tokenizer "$small" --out "$work/soak-tiny"
+        "$rahf" create --preset paper --tokenizer "$vocabulary" --out "$work/soak-paper"
+        "$python" Scripts/bench/soak.py --rahf "$rahf" --model "$work/soak-tiny" --image "$image" --longest 20
+        # A thousand requests of this size take hours.
+        "$python" Scripts/bench/soak.py --rahf "$rahf" --model "$work/soak-paper" --image "$image" --requests 40
+        ;;
+    *) echo "bench.sh: no part is called '$part'" >&2; exit 64 ;;
+    esac
+done

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Compares `rahf tokenize` with the sentencepiece package on 10,000 seeded prompts.
+"""Compares `rahf tokenize` with the sentencepiece package on 10,000 seeded prompts, whole and word by word.
 
 usage: tokenizer-parity.py [--rahf PATH] VOCABULARY
 """
 import argparse
 import json
 import random
+import re
 import subprocess
 import sys
 
@@ -40,15 +41,27 @@ def main():
     parser.add_argument("vocabulary")
     arguments = parser.parse_args()
     texts = list(prompts(10_000))
-    ours = subprocess.run([arguments.rahf, "tokenize", "--tokenizer", arguments.vocabulary],
-                          input="\n".join(texts) + "\n", capture_output=True, check=True, text=True).stdout
-    ours = [json.loads(line) for line in ours.splitlines()]
-    theirs = sentencepiece.SentencePieceProcessor(model_file=arguments.vocabulary).encode(texts)
+    processor = sentencepiece.SentencePieceProcessor(model_file=arguments.vocabulary)
+    wrong = compare("prompts", texts, run(arguments, texts), processor.encode(texts))
+    words = [[w for w in re.split(r'[,.?!":; ]', text) if w] for text in texts]
+    cleaned = [" ".join(w) for w in words]
+    groups = run(arguments, cleaned, "--words")
+    wrong |= compare("cleaned prompts in words", cleaned, [sum(g, []) for g in groups], processor.encode(cleaned))
+    wrong |= compare("prompts' words", cleaned, groups, [processor.encode(w) for w in words])
+    sys.exit(wrong)
+
+
+def run(arguments, texts, *flags):
+    lines = subprocess.run([arguments.rahf, "tokenize", "--tokenizer", arguments.vocabulary, *flags],
+                           input="\n".join(texts) + "\n", capture_output=True, check=True, text=True).stdout
+    return [json.loads(line) for line in lines.splitlines()]
+
+
+def compare(name, texts, ours, theirs):
     different = [i for i in range(len(texts)) if i >= len(ours) or ours[i] != theirs[i]]
     for index in different[:3]:
         print(f"{texts[index]!r}: {ours[index] if index < len(ours) else None}, expected {theirs[index]}")
-    print(f"tokenizer: {len(texts) - len(different)} of {len(texts)} prompts identical")
-    sys.exit(bool(different) or len(ours) != len(texts))
-
+    print(f"tokenizer: {len(texts) - len(different)} of {len(texts)} {name} identical")
+    return bool(different) or len(ours) != len(texts)
 
 main()

@@ -65,10 +65,12 @@ def expect(folder):
         pixels = read_image(folder / image)
         with torch.no_grad():
             answer = model(pixels[None], [prompt])
-        gradient, value = model.gradient(pixels, prompt, objective)
+        # In float64: where two values are nearly the largest, fp32 may pick the other one.
+        gradient, value = model.double().gradient(pixels.double(), prompt, objective)
+        model.float()
         for heatmap in HEATMAPS:
             np.save(folder / f"{heatmap}-{index}.npy", answer[heatmap][0].numpy())
-        np.save(folder / f"gradient-{index}.npy", gradient.numpy())
+        np.save(folder / f"gradient-{index}.npy", gradient.float().numpy())
         items.append({
             "image": image, "prompt": prompt, "scores": {s: answer[s].item() for s in SCORES},
             "decoded_text": answer["decoded"][0], "objective": objective, "objective_value": value})

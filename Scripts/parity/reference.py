@@ -62,6 +62,11 @@ class Stem(nn.Module):
             self.norms.append(ChannelNorm(config["norm"], c, config["norm_eps"]))
             channels = c
 
+    @property
+    def projection(self):
+        """ViTModel asks it for its number type."""
+        return self.convolutions[0]
+
     def forward(self, x, interpolate_pos_encoding=False):
         if self.high_pass is not None:
             mean = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
@@ -189,7 +194,7 @@ class Reference(nn.Module):
             layer_norm_epsilon=t["layer_norm_epsilon"], pad_token_id=t["pad_token_id"],
             eos_token_id=t["eos_token_id"], decoder_start_token_id=t["decoder_start_token_id"], dropout_rate=0.0))
         if self.tagger:
-            widths = [t["d_model"]] + self.tagger["dense"]
+            widths = [t["d_model"]] + self.tagger.get("dense", [1])
             self.word_head = nn.ModuleDict({"dense": nn.ModuleList(
                 nn.Linear(a, b) for a, b in zip(widths, widths[1:]))})
         elif not t["tie_word_embeddings"]:

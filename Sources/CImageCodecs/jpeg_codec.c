@@ -1,6 +1,8 @@
 #include <stdio.h>
 
 #include <jpeglib.h>
+
+#include <jerror.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +23,26 @@ static void on_error(j_common_ptr jpeg) {
     longjmp(mine->jump, 1);
 }
 
-// libjpeg fills what is missing with grey and warns: half a picture is no picture, so warnings are errors.
+// libjpeg warns both of oddities and of lost picture data, which it fills with grey: half a picture is no picture. So
+// a warning refuses the file unless its code says that every pixel was decoded as the file has it.
+static int loses_pixels(int code) {
+    switch (code) {
+    // Bytes no marker or scan claims, such as padding that cameras leave: all blocks were decoded without them.
+    case JWRN_EXTRANEOUS_DATA:
+    // Headers that promise something unknown; the common meaning is taken, as every reader does.
+    case JWRN_ADOBE_XFORM:
+    case JWRN_JFIF_MAJOR:
+    case JWRN_NOT_SEQUENTIAL:
+    // Colour profiles are not used.
+    case JWRN_BOGUS_ICC: return 0;
+    // Data that ends early or cannot be read: JWRN_JPEG_EOF and JWRN_HIT_MARKER (a truncated file),
+    // JWRN_HUFF_BAD_CODE, JWRN_ARITH_BAD_CODE, JWRN_MUST_RESYNC, JWRN_BOGUS_PROGRESSION, and what a newer library adds.
+    default: return 1;
+    }
+}
+
 static void on_message(j_common_ptr jpeg, int level) {
-    if (level < 0) on_error(jpeg);
+    if (level < 0 && loses_pixels(jpeg->err->msg_code)) on_error(jpeg);
 }
 
 int32_t rci_decode_jpeg(const uint8_t *bytes, size_t count, uint32_t max_side, uint64_t max_pixels, rci_image *image) {

@@ -53,7 +53,8 @@ int32_t rci_decode_png(const uint8_t *bytes, size_t count, uint32_t max_side, ui
     png_get_IHDR(png, info, &width, &height, &depth, &kind, &interlace, NULL, NULL);
     image->width = width;
     image->height = height;
-    image->file_depth = depth;
+    // A palette's entries have 8 bits, whatever its indices have.
+    image->file_depth = kind == PNG_COLOR_TYPE_PALETTE ? 8 : depth;
     if (width > max_side || height > max_side || (uint64_t)width * height > max_pixels) {
         status = RCI_TOO_LARGE;
         goto failed;

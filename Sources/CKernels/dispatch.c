@@ -5,6 +5,8 @@
 #include "kernel_table.h"
 
 static const rk_table *chosen_at_start;
+// What RAHF_ISA named when that could not be had; empty otherwise.
+static char refused[64];
 // What a test forced for its own thread: other tests run beside it with weights packed for the usual set.
 static _Thread_local const rk_table *forced;
 
@@ -24,13 +26,20 @@ static const rk_table *find(const char *name) {
 // Chosen before main, so that threads only ever read it.
 __attribute__((constructor)) static void choose(void) {
     const char *wanted = getenv("RAHF_ISA");
-    chosen_at_start = wanted ? find(wanted) : 0;
-    if (!chosen_at_start) chosen_at_start = find(0);
+    chosen_at_start = find(wanted && *wanted ? wanted : 0);
+    if (chosen_at_start) return;
+    // There is nobody to tell before main: the engine's owner asks.
+    strncpy(refused, wanted, sizeof refused - 1);
+    chosen_at_start = find(0);
 }
 
 static inline const rk_table *table(void) { return forced ? forced : chosen_at_start; }
 
 const char *rk_instruction_set(void) { return table()->name; }
+
+const char *rk_refused_instruction_set(void) { return *refused ? refused : 0; }
+
+int rk_has_instruction_set(const char *name) { return find(name) != 0; }
 
 int rk_force_instruction_set(const char *name) {
     if (!name) {

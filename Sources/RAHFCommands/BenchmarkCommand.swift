@@ -1,14 +1,16 @@
 import ArgumentParser
 import Glibc
-import RewardImage
 import RewardModel
 
 /// `rahf benchmark`: times passes one by one, so that a script can take turns with another program.
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark",
-        abstract: "For each line 'BATCH OUTPUTS' (or '1 gradient') on standard input, run one pass and print its time.",
-        discussion: "The pass scores the image BATCH times. Prints {\"seconds\":…,\"scores\":[…]} a line.")
+        abstract: "For each line 'BATCH OUTPUTS [WORDS]' on standard input, run one pass and print its time.",
+        discussion: """
+            The pass scores the image BATCH times; with 'gradient' for OUTPUTS it differentiates plausibility. WORDS \
+            repeats or cuts the prompt to that many words. Prints {"seconds":…,"scores":[…]} a line.
+            """)
 
     @OptionGroup var modelOptions: ModelOptions
     @Option(help: "The prompt.")
@@ -18,18 +20,20 @@ struct BenchmarkCommand: ParsableCommand {
 
     func run() throws {
         let predictor = try modelOptions.load()
-        let (image, notes) = try loadImage(image)
+        var item = try PredictionItem(encodedImage: try readFile(image), prompt: prompt, outputs: [])
+        let promptWords = prompt.split(separator: " ")
         while let line = readLine() {
             let words = line.split(separator: " ")
-            guard words.count == 2, let batch = Int(words[0]), (1...64).contains(batch) else {
-                throw ValidationError("a line is 'BATCH OUTPUTS', not '\(line)'")
+            guard (2...3).contains(words.count), let batch = Int(words[0]), (1...64).contains(batch),
+                let length = words.count == 3 ? Int(words[2]) : promptWords.count, (1...1000).contains(length),
+                !promptWords.isEmpty
+            else {
+                throw ValidationError("a line is 'BATCH OUTPUTS [WORDS]', not '\(line)'")
             }
-            var item = PredictionItem(image: image, imageNotes: notes, prompt: prompt, outputs: [])
-            if words[1] == "gradient" {
-                item.objective = Objective(scoreWeights: [.plausibility: 1])
-            } else {
-                item.outputs = try ScoreCommand.outputs(String(words[1]))
-            }
+            item.prompt = (0..<length).map { promptWords[$0 % promptWords.count] }.joined(separator: " ")
+            let gradient = words[1] == "gradient"
+            item.objective = gradient ? Objective(scoreWeights: [.plausibility: 1]) : nil
+            item.outputs = gradient ? [] : try ScoreCommand.outputs(String(words[1]))
             let items = [PredictionItem](repeating: item, count: batch)
             let started = Self.now()
             let predictions = try predictor.predict(items).map { try $0.get() }

@@ -1,67 +1,6 @@
 import ArgumentParser
 import RewardModel
 
-/// `rahf info`: what a model folder holds.
-struct InfoCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "info", abstract: "Describe a model: sizes, digest, variant, outputs, preprocessing.")
-
-    @OptionGroup var modelOptions: ModelOptions
-    @Flag(help: "Read all weights and compare them with the hash stored beside them.")
-    var verify = false
-
-    func run() throws {
-        let info = try modelOptions.load().info
-        let config = info.config
-        let patches =
-            config.vit.stem.map { stem in
-                "stem \(stem.channels.map(String.init).joined(separator: "-"))"
-                    + (stem.highPass.map { " with high-pass ×\($0)" } ?? "")
-            } ?? "patch \(config.vit.patchSize)"
-        let words = config.wordHead.map { "tagger, \($0.dense.map(String.init).joined(separator: "-"))" } ?? "decoder"
-        let lines: [(String, String)] = [
-            ("name", info.name), ("digest", info.digest), ("variant", config.variant.rawValue),
-            ("trained", config.trained ? "yes" : "no: its numbers mean nothing"),
-            ("weights", "\(info.parameterCount)"),
-            (
-                "image encoder",
-                "ViT, \(config.vit.numHiddenLayers) layers of \(config.vit.hiddenSize), \(patches)"
-            ),
-            (
-                "text encoder",
-                "T5, \(config.t5.numLayers) + \(config.t5.numDecoderLayers) layers of \(config.t5.dModel)"
-            ),
-            (
-                "input",
-                "\(config.image.size)×\(config.image.size) RGB, \(config.image.resample.rawValue), mean \(config.image.mean), std \(config.image.std)"
-            ),
-            (
-                "score heads",
-                config.scoreHead.pooling.map { "pooled: \($0.map(\.rawValue).joined(separator: " "))" } ?? "flattened"
-            ),
-            ("words", words),
-            ("scores", ScoreKind.allCases.map(\.rawValue).joined(separator: " ")),
-            (
-                "heatmaps",
-                "\(HeatmapKind.allCases.map(\.rawValue).joined(separator: " ")), \(info.heatmapSize)×\(info.heatmapSize)"
-            ),
-        ]
-        for (name, value) in lines {
-            print(name + String(repeating: " ", count: 16 - name.count) + value)
-        }
-        if verify {
-            let folder: ModelFolder
-            do { folder = try ModelFolder(path: try modelOptions.path()) } catch let error as WeightsError {
-                throw Failure(.invalidModel, error.description)
-            }
-            guard folder.verify() else {
-                throw Failure(.invalidModel, "the weights do not have the hash stored with them")
-            }
-            print("verified        the weights are those that were written")
-        }
-    }
-}
-
 /// `rahf create`: a seeded, untrained model of a named size.
 struct CreateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -115,9 +54,21 @@ struct TokenizeCommand: ParsableCommand {
     @Option(help: "A SentencePiece vocabulary.")
     var tokenizer: String
 
+    @Flag(help: "Clean each line as a prompt and print the ids word by word, an array of arrays; [] without words.")
+    var words = false
+
     func run() throws {
         let tokenizer = try Tokenizer(modelPath: tokenizer)
         while let line = readLine() {
+            if words {
+                var groups: [JSON] = []
+                if let prompt = try? PromptText.parse(line) {
+                    let ids = tokenizer.encode(prompt.cleaned)
+                    groups = tokenizer.positions(of: prompt).map { .array(ids[$0].map { .integer(Int($0)) }) }
+                }
+                print(JSON.array(groups).text)
+                continue
+            }
             print(JSON.array(tokenizer.encode(line).map { .integer(Int($0)) }).text)
         }
     }

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Glibc
 import RewardModel
+import TensorCPU
 
 /// `rahf`: scores images, differentiates scores, and makes and describes models.
 struct RAHF: ParsableCommand {
@@ -38,5 +40,9 @@ struct ModelOptions: ParsableArguments {
 
 /// Runs the command that the process was called with.
 public func runRAHF() {
+    do { try CPUEngine.checkInstructionSet() } catch {
+        writeError("rahf: \(error)")
+        exit(EX_USAGE)
+    }
     RAHF.main()
 }

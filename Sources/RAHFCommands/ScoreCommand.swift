@@ -22,9 +22,9 @@ struct ScoreCommand: ParsableCommand {
     var prompt: String?
     @Option(help: "JSON lines with \"image\" and \"prompt\".")
     var list: String?
-    @Option(help: "Comma-separated: scores, heatmaps, words.")
+    @Option(help: "Comma-separated: scores, heatmaps, words. Heatmaps are computed only if --heatmaps-to takes them.")
     var outputs = "scores,heatmaps,words"
-    @Option(help: "Folder for the heatmaps; made if missing.")
+    @Option(help: "Folder for NAME.implausibility and NAME.misalignment; made if missing.")
     var heatmapsTo: String?
     @Option(help: "png: 8-bit grey; npy: float32 [height, width].")
     var heatmapFormat = HeatmapFormat.png
@@ -34,23 +34,31 @@ struct ScoreCommand: ParsableCommand {
     var images: [String] = []
 
     func run() throws {
-        let wanted = try Self.outputs(outputs)
+        var wanted = try Self.outputs(outputs)
+        if heatmapsTo == nil {
+            wanted.remove(.heatmaps)
+            guard !wanted.isEmpty else { throw ValidationError("heatmaps need --heatmaps-to DIR") }
+        }
         let entries = try entries()
         let predictor = try modelOptions.load()
         if let heatmapsTo { try makeFolder(heatmapsTo) }
         var failed = 0
         var usedNames: Set<String> = []
-        let showProgress = entries.count > 4 && isatty(2) != 0
+        let progress = ProgressBar(total: entries.count)
         // Batches bound memory: only these images are decoded at once.
         for start in stride(from: 0, to: entries.count, by: 8) {
             let batch = entries[start..<min(start + 8, entries.count)]
             for var report in score(Array(batch), wanted, predictor) {
                 try writeHeatmaps(&report, &usedNames)
                 if case .failure = report.result { failed += 1 }
+                progress.hide()
                 print(format == .json ? report.json(predictor.info).text : report.table)
             }
-            if showProgress { Self.progress(min(start + 8, entries.count), of: entries.count) }
+            // Readers of a pipe see a batch as soon as it is done.
+            fflush(nil)
+            progress.show(done: batch.endIndex)
         }
+        progress.hide()
         if failed > 0 {
             writeError("rahf: \(failed) of \(entries.count) images failed")
             throw ExitCode.failure
@@ -108,8 +116,9 @@ struct ScoreCommand: ParsableCommand {
         var positions: [Int] = []
         for entry in batch {
             do throws(Failure) {
-                let (image, notes) = try loadImage(entry.image)
-                items.append(PredictionItem(image: image, imageNotes: notes, prompt: entry.prompt, outputs: wanted))
+                items.append(
+                    try PredictionItem(
+                        encodedImage: try readFile(entry.image), prompt: entry.prompt, outputs: wanted))
                 positions.append(reports.count)
                 reports.append(
                     Report(
@@ -136,18 +145,13 @@ struct ScoreCommand: ParsableCommand {
         }
         for kind in HeatmapKind.allCases {
             guard let map = maps[kind] else { continue }
-            let path = "\(heatmapsTo)/\(name).\(kind.rawValue).\(heatmapFormat.rawValue)"
+            let path =
+                "\(heatmapsTo.hasSuffix("/") ? heatmapsTo : heatmapsTo + "/")\(name).\(kind.rawValue).\(heatmapFormat.rawValue)"
             try writeFile(
                 heatmapFormat == .png
                     ? PNGEncoder.encode(map) : NPYEncoder.encode(map.values, shape: [map.height, map.width]),
                 to: path)
             report.heatmapFiles.append((kind, path))
         }
-    }
-
-    private static func progress(_ done: Int, of total: Int) {
-        let filled = done * 30 / total
-        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 30 - filled)
-        writeError("\r\(bar) \(done)/\(total)", terminator: done == total ? "\n" : "")
     }
 }

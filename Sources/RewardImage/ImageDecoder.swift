@@ -23,6 +23,19 @@ public struct DecodedImage: Sendable, Equatable {
     public var facts: [ImageFact]
 }
 
+extension DecodedImage {
+    /// The values in [0, 1] of a picture that was grey in its file; nil for one with colours.
+    public var greyMap: Heatmap? {
+        guard facts.contains(.greyscale) else { return nil }
+        let values: [Float]
+        switch image.samples {
+        case .uint8(let octets): values = stride(from: 0, to: octets.count, by: 3).map { Float(octets[$0]) / 255 }
+        case .float32(let floats): values = stride(from: 0, to: floats.count, by: 3).map { floats[$0] }
+        }
+        return Heatmap(width: image.width, height: image.height, values: values)
+    }
+}
+
 /// What a decoder accepts, checked before memory is taken.
 public struct ImageLimits: Sendable, Equatable {
     /// Longest side in pixels. The default is 16,384.

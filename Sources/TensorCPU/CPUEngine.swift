@@ -25,6 +25,16 @@ public final class CPUEngine {
     /// The kernels chosen for this machine: `avx512`, `avx2` or `portable`.
     public static var instructionSet: String { String(cString: rk_instruction_set()) }
 
+    /// Checks that the environment's `RAHF_ISA`, when set, is one of the kernels this processor can run.
+    ///
+    /// - Throws: `EngineError.instructionSet`, naming those it can. Unchecked, the best it can run are used.
+    public static func checkInstructionSet() throws(EngineError) {
+        guard let refused = rk_refused_instruction_set() else { return }
+        throw .instructionSet(
+            String(cString: refused),
+            available: ["avx512", "avx2", "portable"].filter { rk_has_instruction_set($0) == 1 })
+    }
+
     /// Plans and prepares a program for these outputs; what they do not need is left out.
     ///
     /// - Parameter variables: names of parameters that change between runs, in the memory that `variable` gives. A

@@ -5,21 +5,45 @@ final class FloatBuffer {
     let pointer: UnsafeMutablePointer<Float>
     let count: Int
 
+    /// Bytes from which on a block is mapped on its own.
+    private static let mappedFrom = 1 << 22
+    private static let hugePage = 1 << 21
+
+    /// Bytes taken from the system.
+    var byteCount: Int { count * MemoryLayout<Float>.stride }
+
     init(count: Int) {
         self.count = max(count, 1)
         let bytes = self.count * MemoryLayout<Float>.stride
-        // Large blocks come as huge pages where the kernel has them: fewer faults at start-up.
-        let alignment = bytes >= 1 << 22 ? 1 << 21 : 64
         var raw: UnsafeMutableRawPointer?
-        guard posix_memalign(&raw, alignment, bytes) == 0, let raw else {
-            preconditionFailure("out of memory for \(bytes) bytes")
+        if bytes >= Self.mappedFrom {
+            raw = Self.map(bytes)
+        } else if posix_memalign(&raw, 64, bytes) != 0 {
+            raw = nil
         }
-        if alignment > 64 { _ = madvise(raw, bytes, MADV_HUGEPAGE) }
+        guard let raw else { preconditionFailure("out of memory for \(bytes) bytes") }
         pointer = raw.bindMemory(to: Float.self, capacity: self.count)
     }
 
     deinit {
-        free(pointer)
+        if byteCount >= Self.mappedFrom { munmap(pointer, byteCount) } else { free(pointer) }
+    }
+
+    /// A mapping of its own goes back to the system when it is freed, which the C library's heap does not promise, and
+    /// comes as huge pages where the kernel has them: fewer faults at start-up.
+    private static func map(_ bytes: Int) -> UnsafeMutableRawPointer? {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS
+        guard let base = mmap(nil, bytes + hugePage, PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
+            return nil
+        }
+        // Huge pages start at their multiples: what lies before and after goes back.
+        let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let before = (hugePage - Int(bitPattern: base) % hugePage) % hugePage
+        let end = before + (bytes + pageSize - 1) / pageSize * pageSize
+        if before > 0 { munmap(base, before) }
+        if end < bytes + hugePage { munmap(base + end, bytes + hugePage - end) }
+        _ = madvise(base + before, bytes, MADV_HUGEPAGE)
+        return base + before
     }
 }
 

@@ -34,6 +34,8 @@ public enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     case missingParameter(String)
     case misshapenParameter(String, expected: Shape, actual: Shape)
     case nonFiniteParameter(String)
+    /// The environment's `RAHF_ISA` names kernels that this processor cannot run, or that do not exist.
+    case instructionSet(String, available: [String])
 
     public var description: String {
         switch self {
@@ -41,6 +43,8 @@ public enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
         case .misshapenParameter(let name, let expected, let actual):
             "tensor \(name) is \(actual), but the model needs \(expected)"
         case .nonFiniteParameter(let name): "tensor \(name) holds a NaN or an infinity"
+        case .instructionSet(let name, let available):
+            "RAHF_ISA is '\(name)'; this processor can run \(available.joined(separator: ", "))"
         }
     }
 }

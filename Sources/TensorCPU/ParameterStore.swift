@@ -24,6 +24,9 @@ final class ParameterStore {
     private let pool: ThreadPool
     private var packed: [Key: FloatBuffer] = [:]
     private var plain: [String: FloatBuffer] = [:]
+    /// Bytes read from the source whose pages may still be resident.
+    private var unreleased = 0
+    private static let mostUnreleased = 64 << 20
 
     init(source: any ParameterSource, pool: ThreadPool) {
         self.source = source
@@ -35,6 +38,7 @@ final class ParameterStore {
         if let known = plain[name] { return known.pointer }
         let buffer = try convert(name, shape)
         plain[name] = buffer
+        didRead(try check(name, shape))
         return buffer.pointer
     }
 
@@ -53,12 +57,20 @@ final class ParameterStore {
             Self.pack(converted.pointer, shape, packing, into: buffer.pointer, pool)
         }
         packed[key] = buffer
+        didRead(view)
         return buffer.pointer
     }
 
     /// Lets the operating system drop the file's pages, once a program is complete.
     func releasePages() {
+        unreleased = 0
         source.releasePages()
+    }
+
+    /// Drops pages as weights are packed: a file and its packed copy would else be resident together.
+    private func didRead(_ view: ParameterView) {
+        unreleased += view.bytes.count
+        if unreleased > Self.mostUnreleased { releasePages() }
     }
 
     private func check(_ name: String, _ shape: Shape) throws(EngineError) -> ParameterView {

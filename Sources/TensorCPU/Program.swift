@@ -41,6 +41,9 @@ public final class Program {
         addresses.deallocate()
     }
 
+    /// Memory that only this program holds: outputs, constants, values computed once. The arena and weights are shared.
+    public var byteCount: Int { (outputBuffers + retained).reduce(0) { $0 + $1.byteCount } }
+
     /// Position of an input, to bind it by. Nil when no output depends on it.
     public func inputIndex(_ name: String) -> Int? {
         inputs.firstIndex { $0.name == name }

@@ -6,17 +6,13 @@ import Testing
 
 /// The built command, run as a stranger's script would run it.
 @Suite struct CommandTests {
-    private static let model = Fixtures.path("RewardModelTests", "golden-multi-port")
-    private static let picture = "\(model)/picture-0.png"
+    private static let model = RAHFProcess.model
+    private static let picture = RAHFProcess.picture
 
-    /// Runs `rahf` through the shell: its standard output and exit code.
-    private func rahf(_ arguments: String) -> (output: String, code: Int32) {
-        let command = "\(Fixtures.repository)/.build/release/rahf \(arguments) 2>/dev/null"
-        guard let pipe = popen(command, "r") else { return ("", -1) }
-        var output: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while case let count = fread(&chunk, 1, chunk.count, pipe), count > 0 { output += chunk[..<count] }
-        return (String(decoding: output, as: UTF8.self), pclose(pipe) >> 8)
+    private func rahf(
+        _ arguments: String, environment: String = "", errors: String = "2>/dev/null"
+    ) -> (output: String, code: Int32) {
+        RAHFProcess.run(arguments, environment: environment, errors: errors)
     }
 
     struct Line: Decodable {
@@ -56,9 +52,59 @@ import Testing
         "score --prompt x --outputs smell \(picture)",
         "gradient --model \(model) --prompt x --of beauty=1 --out /tmp/never.npy \(picture)",
         "gradient --model \(model) --prompt x --of overall=nan --out /tmp/never.npy \(picture)",
+        "gradient --model \(model) --prompt x --of overall.mass=1 --out /tmp/never.npy \(picture)",
+        "gradient --model \(model) --prompt x --of implausibility.sum=1 --out /tmp/never.npy \(picture)",
+        "gradient --model \(model) --prompt x --of overall=1,overall=2 --out /tmp/never.npy \(picture)",
+        "gradient --model \(model) --prompt x --of overall=1 --mask \(picture) --out /tmp/never.npy \(picture)",
+        "score --model \(model) --prompt x --outputs heatmaps \(picture)",
+        "info --model \(model) --format xml",
     ])
     func wrongUsageExitsWith64(arguments: String) {
         #expect(rahf(arguments).code == 64)
+    }
+
+    @Test(arguments: ["sse9", "AVX2", "portable,avx2"]) func anInstructionSetThatCannotBeHadIsAnError(name: String) {
+        let run = rahf("info --model \(Self.model)", environment: "RAHF_ISA=\(name)", errors: "2>&1")
+        #expect(run.code == 64 && run.output.contains("'\(name)'") && run.output.contains("portable"))
+    }
+
+    @Test func namingAnInstructionSetOrNoneIsFine() {
+        for name in ["portable", ""] {
+            #expect(rahf("info --model \(Self.model)", environment: "RAHF_ISA=\(name)").code == 0)
+        }
+    }
+
+    @Test func everyInstructionSetGivesTheSameScores() throws {
+        let command = "score --model \(Self.model) --prompt 'a red cat' --outputs scores --format json \(Self.picture)"
+        let usual = try #require(try lines(rahf(command).output).first?.scores)
+        var ran: [String] = []
+        for name in ["avx512", "avx2", "portable"] {
+            let run = rahf(command, environment: "RAHF_ISA=\(name)")
+            if run.code == 64 { continue }
+            ran.append(name)
+            let scores = try #require(try lines(run.output).first?.scores)
+            for (kind, score) in usual { #expect(abs((scores[kind] ?? .nan) - score) < 1e-5, "\(name) \(kind)") }
+        }
+        #expect(ran.contains("portable"))
+    }
+
+    /// A picture that would unpack to 3.6 GB is refused by its header, before memory is taken: the shell allows 1 GB.
+    @Test func aPictureThatUnpacksToGigabytesIsRefusedInLittleMemory() throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "rahf-bomb-\(getpid()).png").path()
+        // IHDR of 20,000 × 30,000 pixels of 16 bits, and the beginning of their data.
+        let header: [UInt8] = [
+            0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52, 0, 0, 0x4e, 0x20, 0, 0,
+            0x75, 0x30, 16, 2, 0, 0, 0, 0x95, 0x30, 0xfe, 0x1e, 0, 0, 0, 8, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 3, 0, 0,
+            0, 0, 1, 0x48, 6, 0x89, 0xd2,
+        ]
+        try Data(header).write(to: URL(filePath: path))
+        defer { unlink(path) }
+        let run = rahf(
+            "score --model \(Self.model) --threads 2 --prompt 'a red cat' --format json \(path) \(Self.picture)",
+            environment: "ulimit -v 1000000;")
+        let lines = try lines(run.output)
+        #expect(run.code == 1 && lines.map(\.status) == ["error", "ok"])
+        #expect(lines[0].error?.code == "too_large" && run.output.contains("the limits are"))
     }
 
     @Test func aMissingModelFails() {

@@ -35,21 +35,6 @@ import Testing
     }
 
     @Test func oversizedPicturesAreRefusedByTheirHeader() throws {
-        // A header that claims 100,000 columns: its checksum is right, its data is missing.
-        var header = Array("IHDR".utf8) + [0, 1, 0x86, 0xa0, 0, 0, 0, 10, 8, 2, 0, 0, 0]
-        var crc: UInt32 = 0xffff_ffff
-        for byte in header {
-            crc ^= UInt32(byte)
-            for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xedb8_8320 : crc >> 1 }
-        }
-        crc = ~crc
-        header += [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: crc >> $0) }
-        let file: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13] + header
-        // libpng reads on to the first data chunk before it hands out the header.
-        let data: [UInt8] = [0, 0, 0, 0] + Array("IDAT".utf8) + [0x35, 0xaf, 0x06, 0x1e]
-        #expect(throws: ImageError.tooLarge(width: 100_000, height: 10, .default)) {
-            try ImageDecoder.decode(file + data)
-        }
         #expect(throws: ImageError.tooLarge(width: 30, height: 21, ImageLimits(maxSide: 100, maxPixels: 600))) {
             try ImageDecoder.decode(try Self.bytes("rgb.jpg"), limits: ImageLimits(maxSide: 100, maxPixels: 600))
         }

@@ -14,6 +14,8 @@ import Testing
             var prompt: String
             var scores: [String: Float]
             var decodedText: String
+            var objective: [String: Float]
+            var objectiveValue: Float
         }
         var items: [Item]
     }
@@ -59,6 +61,33 @@ import Testing
                     try Self.array(model, "\(kind.rawValue)-\(index)"), absolute: 1e-3, kind.rawValue)
             }
             #expect(prediction.words?.decodedText == expected.decodedText)
+        }
+    }
+
+    /// Relative Euclidean error: single pixels may lie on a kink of a ReLU or a maximum.
+    @Test(arguments: models) func pixelGradientsAgreeWithPyTorch(model: String) throws {
+        let predictor = try Predictor.load(folder: Self.folder(model))
+        var items = try Self.predictionItems(model, [])
+        let expected = try Self.items(model)
+        for index in items.indices {
+            var objective = Objective()
+            for (name, weight) in expected[index].objective {
+                if let kind = ScoreKind(rawValue: name) { objective.scoreWeights[kind] = weight }
+                if let kind = HeatmapKind(rawValue: name) {
+                    objective.heatmapTerms.append(HeatmapTerm(heatmap: kind, weight: weight))
+                }
+            }
+            items[index].objective = objective
+        }
+        for (index, result) in predictor.predict(items).enumerated() {
+            let gradient = try #require(try result.get().gradient)
+            let theirs = try Self.array(model, "gradient-\(index)")
+            #expect(gradient.values.count == theirs.count)
+            let error = zip(gradient.values, theirs).reduce(0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
+            let norm = theirs.reduce(0) { $0 + Double($1) * Double($1) }
+            #expect((error / norm).squareRoot() <= 1e-3, "gradient of \(expected[index].image)")
+            expectClose(
+                [gradient.objective], [expected[index].objectiveValue], absolute: 1e-4, "objective of item \(index)")
         }
     }
 

@@ -28,16 +28,4 @@ import Testing
         }
         #expect(throws: PromptError.notUTF8(offset: 2)) { try PromptText.decodeUTF8([0x61, 0x62, 0xff, 0x63]) }
     }
-
-    @Test func suffixedWordsAreMisaligned() throws {
-        let words = try PromptText.parse("a yellow cat").words
-        let repeated = MisalignedWords.align(decoded: "a yellow_0 cat", words: words)
-        #expect(repeated.flags == [false, true, false] && repeated.notes.isEmpty)
-        let cut = MisalignedWords.align(decoded: "a_0 yellow", words: words)
-        #expect(cut.flags == [true, false, false])
-        #expect(cut.notes == [.wordsCutShort(predicted: 2, of: 3)])
-        let strayed = MisalignedWords.align(decoded: "yellow_0 dog cat_0 cat", words: words)
-        #expect(strayed.flags == [false, true, true] && strayed.notes == [.wordsRealigned])
-        #expect(MisalignedWords.align(decoded: "", words: words).flags == [false, false, false])
-    }
 }

@@ -2,7 +2,8 @@ import TensorCPU
 import TensorGraph
 import Testing
 
-/// One operator at one shape: how to build it from float inputs. The same case is run for its gradient and for bits.
+/// One operator at one shape: how to build it from float inputs. The same case is run for its value, its gradient, its
+/// bits at several thread counts, and its time.
 struct OperatorCase: CustomTestStringConvertible, Sendable {
     var name: String
     /// Shapes of the float inputs, differentiated one by one.
@@ -13,7 +14,8 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
 
     var testDescription: String { name }
 
-    static let all: [OperatorCase] = products + attentions + convolutions + elementwise + losses + shapes
+    static let all: [OperatorCase] =
+        products + attentions + convolutions + elementwise + losses + shapes + poolings
 
     static let products: [OperatorCase] = [(1, 1, 1), (1, 7, 3), (5, 17, 33), (50, 65, 16)].flatMap { m, k, n in
         [
@@ -32,7 +34,9 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
         ]
     }
 
-    static let attentions: [OperatorCase] = [(1, 1, 1, 1, 4), (2, 5, 3, 2, 8), (1, 30, 9, 3, 5)].flatMap {
+    static let attentions: [OperatorCase] = [
+        (1, 1, 1, 1, 1), (1, 1, 1, 1, 4), (1, 1, 7, 2, 3), (2, 5, 3, 2, 8), (3, 4, 1, 2, 5), (1, 30, 9, 3, 5),
+    ].flatMap {
         batch, queries, keys, heads, d in
         let (q, k) = (Shape([batch, queries, heads * d]), Shape([batch, keys, heads * d]))
         return [
@@ -53,7 +57,9 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
 
     /// Height, width, channels in and out, kernel, stride.
     static let convolutions: [OperatorCase] = [
-        (1, 1, 1, 1, 3, 1), (1, 1, 3, 2, 5, 1), (4, 3, 2, 5, 3, 1), (5, 5, 3, 17, 2, 1), (6, 4, 3, 2, 3, 2),
+        (1, 1, 1, 1, 1, 1), (1, 1, 1, 1, 3, 1), (1, 1, 3, 2, 5, 1), (2, 3, 1, 1, 7, 1), (4, 3, 2, 5, 3, 1),
+        (5, 5, 3, 17, 2, 1), (6, 4, 3, 2, 3, 2),
+        (5, 3, 1, 4, 4, 2), (7, 5, 2, 1, 3, 3),
         (40, 37, 3, 9, 3, 2), (50, 48, 2, 3, 3, 1),
     ].flatMap { h, w, i, o, k, s in
         [
@@ -111,6 +117,16 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
         ]
     }
 
+    /// Items, positions, channels, how many of the largest.
+    static let poolings: [OperatorCase] = [
+        (1, 1, 1, 1), (2, 7, 3, 1), (3, 9, 5, 4), (2, 40, 1, 3), (2, 6, 17, 6),
+    ].map { items, positions, channels, count in
+        OperatorCase(
+            name: "mean of the top \(count) of \(positions), \(items) × \(channels)",
+            inputs: [[items, positions, channels]]
+        ) { $0.topMean($1[0], count: count) }
+    }
+
     static let shapes: [OperatorCase] = [
         OperatorCase(name: "transpose", inputs: [[2, 3, 4, 5]]) { $0.transpose($1[0], [0, 3, 1, 2]) },
         OperatorCase(name: "transpose of reshaped", inputs: [[6, 4]]) {
@@ -123,9 +139,67 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
         OperatorCase(name: "broadcast", inputs: [[3, 2]]) { $0.broadcast($1[0], leading: [4]) },
         OperatorCase(name: "sum over leading axes", inputs: [[4, 2, 3]]) { $0.sumLeading($1[0], to: [2, 3]) },
         OperatorCase(name: "sum of many rows", inputs: [[700, 31]]) { $0.sumLeading($1[0], to: [31]) },
+        OperatorCase(name: "transpose of one element", inputs: [[1, 1]]) { $0.transpose($1[0], [1, 0]) },
+        OperatorCase(name: "slice of one row", inputs: [[3, 1, 2]]) { $0.slice($1[0], axis: 0, 2..<3) },
+        OperatorCase(name: "pad of the last axis", inputs: [[2, 2]]) { $0.pad($1[0], axis: 1, before: 0, after: 3) },
+        OperatorCase(name: "concatenation of one, of three", inputs: [[2, 1], [2, 2], [2, 1]]) {
+            let one = $0.concatenate([$1[0]], axis: 1)
+            return $0.concatenate([one, $1[1], $1[2]], axis: 1)
+        },
+        OperatorCase(name: "reshape", inputs: [[4, 3]]) {
+            let doubled = $0.affine($1[0], factor: 2)
+            return $0.reshape(doubled, [2, 6])
+        },
+        OperatorCase(name: "sum of everything but one channel", inputs: [[2, 3, 1]]) { $0.sumLeading($1[0], to: [1]) },
         OperatorCase(name: "embedding", inputs: [[5, 3]]) {
             let indices = $0.constant([4, 0, 4, 1] as [Int32], [2, 2])
             return $0.embedding($1[0], indices)
         },
+        OperatorCase(name: "embedding of one column", inputs: [[2, 1]]) {
+            let indices = $0.constant([1, 1, 0] as [Int32], [3])
+            return $0.embedding($1[0], indices)
+        },
+        OperatorCase(name: "append to a cache", inputs: [[2, 4, 3], [2, 1, 3]], differentiable: []) {
+            let position = $0.constant([2] as [Int32], [1])
+            return $0.append($1[1], to: $1[0], at: position)
+        },
+        OperatorCase(name: "append to a cache of one step", inputs: [[1, 1, 1], [1, 1, 1]], differentiable: []) {
+            let position = $0.constant([0] as [Int32], [1])
+            return $0.append($1[1], to: $1[0], at: position)
+        },
+    ]
+
+    /// Shapes of the paper's model, for their times only.
+    static let paperSized: [OperatorCase] = [
+        OperatorCase(name: "linear 197×768 to 3072", inputs: [[197, 768], [3072, 768], [3072]], differentiable: [0]) {
+            let product = $0.linear($1[0], $1[1], bias: $1[2])
+            return $0.activation(product, .gelu)
+        },
+        OperatorCase(name: "linear 197×3072 to 768", inputs: [[197, 3072], [768, 3072], [768]], differentiable: [0]) {
+            $0.linear($1[0], $1[1], bias: $1[2])
+        },
+        OperatorCase(
+            name: "attention, 12 heads, 197 tokens", inputs: [[1, 197, 768], [1, 197, 768], [1, 197, 768]]
+        ) { $0.attention(query: $1[0], key: $1[1], value: $1[2], heads: 12, scale: 0.125) },
+        OperatorCase(name: "layer norm [197, 768]", inputs: [[197, 768], [768], [768]], differentiable: [0]) {
+            $0.norm($1[0], .layer, epsilon: 1e-6, scale: $1[1], shift: $1[2])
+        },
+        OperatorCase(name: "RMS norm [229, 768]", inputs: [[229, 768], [768]], differentiable: [0]) {
+            $0.norm($1[0], .rms, epsilon: 1e-6, scale: $1[1])
+        },
+        OperatorCase(
+            name: "convolution 14×14×768 to 384, kernel 2", inputs: [[1, 14, 14, 768], [384, 768, 2, 2], [384]],
+            differentiable: [0]
+        ) { $0.convolution($1[0], $1[1], bias: $1[2]) },
+        OperatorCase(
+            name: "convolution 224×224×192 to 192, kernel 3", inputs: [[1, 224, 224, 192], [192, 192, 3, 3], [192]],
+            differentiable: [0]
+        ) { $0.convolution($1[0], $1[1], bias: $1[2]) },
+        OperatorCase(
+            name: "transposed convolution 112×112×384 to 192, kernel 3",
+            inputs: [[1, 112, 112, 384], [384, 192, 3, 3], [192]],
+            differentiable: [0]
+        ) { $0.transposedConvolution($1[0], $1[1], bias: $1[2], stride: 2, padding: 1, outputSize: (224, 224)) },
+        OperatorCase(name: "transpose [12, 197, 64]", inputs: [[12, 197, 64]]) { $0.transpose($1[0], [1, 0, 2]) },
     ]
 }

@@ -20,6 +20,9 @@ typedef struct {
 
 /// "avx512", "avx2" or "portable": the best the processor has, or what RAHF_ISA names if the processor has it.
 const char *rk_instruction_set(void);
+/// What RAHF_ISA names (cut to 63 bytes) when the processor lacks it or nothing is called that; null when all is well.
+const char *rk_refused_instruction_set(void);
+int rk_has_instruction_set(const char *name);
 /// Switches every kernel called on this thread to that set, or back to the usual one for null; 0 when the processor does
 /// not have it. For tests: packed weights do not carry over.
 int rk_force_instruction_set(const char *name);

@@ -105,8 +105,8 @@ public struct HeatmapHeadConfig: Codable, Sendable, Equatable {
 /// A judgement of every text token in place of the paper's decoder.
 ///
 /// Dense layers (ReLU between) over the T5 encoder's text states give one logit per token. A word is misaligned when
-/// the largest logit among the tokens that hold any of its characters is above 0 (its sigmoid above 0.5); a word that
-/// the vocabulary gives no token is not.
+/// the largest logit among its tokens is above 0 (its sigmoid above 0.5); which tokens those are, `Tokenizer` says. A
+/// word that the vocabulary gives no token is not misaligned.
 public struct WordHeadConfig: Codable, Sendable, Equatable {
     public var kind: Kind
     /// Output sizes of the dense layers. The last is 1.

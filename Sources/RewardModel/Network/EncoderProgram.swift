@@ -136,6 +136,11 @@ struct EncoderProgram {
         heatmapSeeds = Array(seedMemory.dropFirst(scoreKinds.count))
     }
 
+    /// Memory that only this program holds.
+    var byteCount: Int {
+        program.byteCount + ([pixels, ids, counts] + scoreSeeds + heatmapSeeds).reduce(0) { $0 + $1.byteCount }
+    }
+
     /// Writes the items' pixels and tokens. There must be `key.batch` of them.
     func load(_ items: [PreparedItem], padding: Int32, visualTokens: Int) {
         for (index, item) in items.enumerated() { pixels.write(item.pixels, at: index * item.pixels.count) }
@@ -166,6 +171,8 @@ final class InputMemory {
         memory.initializeMemory(as: UInt8.self, repeating: 0, count: count * 4)
         program.bind(name, to: memory)
     }
+
+    var byteCount: Int { count * 4 }
 
     deinit {
         memory.deallocate()

@@ -54,7 +54,7 @@ extension NetworkBuilder {
     }
 
     /// `factor * (x - m)`, m the mean over the 3×3 neighbours that lie inside the map; see `StemConfig.highPass`.
-    private mutating func highPass(_ x: Tensor, factor: Float) -> Tensor {
+    package mutating func highPass(_ x: Tensor, factor: Float) -> Tensor {
         let shape = graph.shape(x)
         let (height, width, channels) = (shape[1], shape[2], shape[3])
         // Neighbours on an axis, itself included: three, but two at the border and one alone.

@@ -41,6 +41,12 @@ final class WordDecoder {
         selfCaches = (0..<caches).map { InputMemory(program, "self.\($0)", count: batch * steps * width) }
     }
 
+    /// Memory that only this decoder holds.
+    var byteCount: Int {
+        program.byteCount
+            + ([buckets, ids, position, selfCounts, textCounts] + selfCaches).reduce(0) { $0 + $1.byteCount }
+    }
+
     /// Greedy decoding from the encoder's caches; the tokens of each item up to its end of sequence.
     ///
     /// - Returns: nil when a logit is not a number.

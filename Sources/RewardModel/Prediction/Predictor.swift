@@ -31,8 +31,10 @@ public final class Predictor: Scorer {
 
     /// Opens a model folder. Weights are mapped, and packed when an output first needs them.
     ///
-    /// - Throws: `Failure` with `invalidModel` or `fileError`, naming the file or tensor at fault.
+    /// - Throws: `Failure` with `invalidModel` or `fileError`, naming the file or tensor at fault, or with
+    ///   `invalidRequest` when the environment's `RAHF_ISA` names an instruction set that cannot be had.
     public static func load(folder path: String, options: Options = Options()) throws(Failure) -> Predictor {
+        do { try CPUEngine.checkInstructionSet() } catch { throw Failure(.invalidRequest, error.description) }
         let folder: ModelFolder
         do { folder = try ModelFolder(path: path) } catch { throw Failure(error) }
         let tokenizer: Tokenizer
@@ -84,30 +86,30 @@ public final class Predictor: Scorer {
     }
 
     private func predict(_ items: [PreparedItem], _ outputs: Outputs) -> [Result<Prediction, Failure>] {
-        core.withLock { core in
-            do throws(Failure) {
-                var predictions =
-                    outputs.isEmpty
-                    ? items.map { Prediction(notes: $0.notes) } : try core.predict(items, outputs)
-                var results: [Result<Prediction, Failure>] = []
-                for (index, item) in items.enumerated() {
-                    do throws(Failure) {
-                        if let objective = item.item.objective {
-                            predictions[index].gradient = try core.gradient(item, objective)
-                        }
-                        results.append(.success(predictions[index]))
-                    } catch { results.append(.failure(error)) }
-                }
-                return results
-            } catch {
-                // One item's overflow must not cost its batch mates their answers.
-                if items.count == 1 { return [.failure(error)] }
-                return items.map { item in
-                    do throws(Failure) { return .success(try core.predict([item], outputs)[0]) } catch {
-                        return .failure(error)
+        core.withLock { core in Self.predict(items, outputs, core) }
+    }
+
+    private static func predict(
+        _ items: [PreparedItem], _ outputs: Outputs, _ core: PredictorCore
+    ) -> [Result<Prediction, Failure>] {
+        do throws(Failure) {
+            var predictions =
+                outputs.isEmpty
+                ? items.map { Prediction(notes: $0.notes) } : try core.predict(items, outputs)
+            var results: [Result<Prediction, Failure>] = []
+            for (index, item) in items.enumerated() {
+                do throws(Failure) {
+                    if let objective = item.item.objective {
+                        predictions[index].gradient = try core.gradient(item, objective)
                     }
-                }
+                    results.append(.success(predictions[index]))
+                } catch { results.append(.failure(error)) }
             }
+            return results
+        } catch {
+            // One item's overflow must not cost its batch mates their answers.
+            if items.count == 1 { return [.failure(error)] }
+            return items.flatMap { predict([$0], outputs, core) }
         }
     }
 }

@@ -7,8 +7,8 @@ final class PredictorCore {
     let config: ModelConfig
     let tokenizer: Tokenizer
     private let engine: CPUEngine
-    private var encoders = ProgramCache<EncoderKey, EncoderProgram>(limit: 12)
-    private var decoders = ProgramCache<[Int], WordDecoder>(limit: 12)
+    private var encoders = ProgramCache<EncoderKey, EncoderProgram>(count: 64, bytes: 128 << 20) { $0.byteCount }
+    private var decoders = ProgramCache<[Int], WordDecoder>(count: 64, bytes: 128 << 20) { $0.byteCount }
     private var heatmapPrograms: [HeatmapKind: Program] = [:]
 
     init(config: ModelConfig, tokenizer: Tokenizer, engine: CPUEngine) {
@@ -130,7 +130,7 @@ final class PredictorCore {
         }
         for (index, item) in items.enumerated() {
             let text = tokenizer.decode(tokens[index])
-            let aligned = MisalignedWords.align(decoded: text, words: item.prompt.words)
+            let aligned = MisalignedWords.align(decoded: text, words: item.prompt.words, tokenizer: tokenizer)
             predictions[index].words = WordPrediction(
                 words: zip(item.prompt.words, aligned.flags).map { word, misaligned in
                     PredictedWord(word: word.text, start: word.start, end: word.end, misaligned: misaligned)
@@ -229,27 +229,5 @@ extension Objective {
             for index in total.indices { total[index] += mask[index] * scale }
         }
         return total
-    }
-}
-
-/// Programs by key; the one unused longest goes when there are too many.
-struct ProgramCache<Key: Hashable, Value> {
-    private var entries: [(key: Key, value: Value)] = []
-    private let limit: Int
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    mutating func value<E: Error>(_ key: Key, make: () throws(E) -> Value) throws(E) -> Value {
-        if let index = entries.firstIndex(where: { $0.key == key }) {
-            let entry = entries.remove(at: index)
-            entries.append(entry)
-            return entry.value
-        }
-        let value = try make()
-        if entries.count == limit { entries.removeFirst() }
-        entries.append((key, value))
-        return value
     }
 }

@@ -78,19 +78,20 @@ public final class Tokenizer: @unchecked Sendable {
         }
     }
 
-    /// For each word of a prompt, the positions in `encode(prompt.cleaned)` of the pieces that hold any of its bytes.
+    /// For each word of a prompt, the positions of its pieces in `encode(prompt.cleaned)`.
     ///
-    /// Empty for a word that the vocabulary's normalisation drops (a zero-width space, say).
+    /// A piece belongs to the word that holds its last byte, where a word's bytes include the space before it: every
+    /// piece has one word. Empty for a word that the vocabulary's normalisation drops (a zero-width space, say).
     public func positions(of prompt: PromptText) -> [Range<Int>] {
         let pieces = pieces(prompt.cleaned)
-        var (start, first) = (0, 0)
+        // The end of the word in the cleaned prompt's bytes, and its first piece.
+        var (end, first) = (-1, 0)
         return prompt.words.map { word in
-            let bytes = start..<start + word.text.utf8.count
-            start = bytes.upperBound + 1
-            while first < pieces.count, pieces[first].bytes.upperBound <= bytes.lowerBound { first += 1 }
-            var end = first
-            while end < pieces.count, pieces[end].bytes.lowerBound < bytes.upperBound { end += 1 }
-            return first..<end
+            end += 1 + word.text.utf8.count
+            var next = first
+            while next < pieces.count, pieces[next].bytes.upperBound <= end { next += 1 }
+            defer { first = next }
+            return first..<next
         }
     }
 

@@ -1,0 +1,164 @@
+import FoundationEssentials
+import Glibc
+import RewardImage
+import RewardModel
+import RewardTestSupport
+import Testing
+
+/// What scripts rely on: the keys and their order, the files written, the terms of a gradient.
+@Suite struct OutputTests {
+    private let folder = FileManager.default.temporaryDirectory.appending(path: "rahf-outputs-\(UUID())")
+    private var model: String { RAHFProcess.model }
+    private var picture: String { RAHFProcess.picture }
+
+    init() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+
+    private func path(_ name: String) -> String { folder.appending(path: name).path() }
+
+    private func removeFolder() { try? FileManager.default.removeItem(at: folder) }
+
+    /// Keys of the outermost object, in order.
+    private func keys(_ line: some StringProtocol) -> [String] {
+        var (depth, inString, escaped, current) = (0, false, false, "")
+        var keys: [String] = []
+        for character in line {
+            if inString {
+                if escaped {
+                    escaped = false
+                } else if character == "\\" {
+                    escaped = true
+                } else if character == "\"" {
+                    inString = false
+                } else {
+                    current.append(character)
+                }
+                continue
+            }
+            switch character {
+            case "\"": (inString, current) = (true, "")
+            case "{", "[": depth += 1
+            case "}", "]": depth -= 1
+            case ":" where depth == 1: keys.append(current)
+            default: break
+            }
+        }
+        return keys
+    }
+
+    @Test func scoreWritesTheDocumentedKeysInOrder() throws {
+        defer { removeFolder() }
+        let run = RAHFProcess.run(
+            """
+            score --model \(model) --prompt 'a "red", cat' --heatmaps-to \(path("maps/")) --heatmap-format npy \
+            --format json \(picture)
+            """)
+        #expect(run.code == 0)
+        #expect(
+            keys(run.output) == [
+                "image", "prompt", "status", "scores", "words", "decoded_text", "heatmaps", "notes", "model",
+            ])
+        #expect(
+            run.output.hasPrefix(#"{"image":"\#(picture)","prompt":"a \"red\", cat","status":"ok","scores":{"plaus"#))
+        let maps = #""heatmaps":{"implausibility":"\#(path("maps/picture-0.implausibility.npy"))","#
+        #expect(run.output.contains(maps))
+        #expect(run.output.contains(#"{"word":"red","start":3,"end":6,"misaligned":"#))
+        #expect(run.output.contains(#""model":{"name":""#) && run.output.contains(#""digest":"sha256:"#))
+        #expect(try Data(contentsOf: URL(filePath: path("maps/picture-0.misalignment.npy"))).count > 128)
+    }
+
+    @Test func onlyTheOutputsAskedForAreThere() {
+        let scores = RAHFProcess.run(
+            "score --model \(model) --prompt x --outputs scores --format json \(picture)")
+        #expect(keys(scores.output) == ["image", "prompt", "status", "scores", "notes", "model"])
+        let words = RAHFProcess.run("score --model \(model) --prompt x --outputs words --format json \(picture)")
+        #expect(keys(words.output) == ["image", "prompt", "status", "words", "decoded_text", "notes", "model"])
+        let failed = RAHFProcess.run("score --model \(model) --prompt x --format json /dev/null")
+        #expect(keys(failed.output) == ["image", "prompt", "status", "error", "model"])
+    }
+
+    @Test func aListScoresItsOwnPromptsAndTablesAreForPeople() throws {
+        defer { removeFolder() }
+        let lines = ["a red cat", "a dog"].map { #"{"image":"\#(picture)","prompt":"\#($0)"}"# }
+        try Data(lines.joined(separator: "\n\n").utf8).write(to: URL(filePath: path("list.jsonl")))
+        let run = RAHFProcess.run("score --model \(model) --list \(path("list.jsonl")) --heatmaps-to \(path("png"))")
+        #expect(run.code == 0 && run.output.contains("plausibility  ") && run.output.contains("█"))
+        // Two images of one name keep both their heatmaps.
+        #expect(run.output.contains("/png/picture-0.implausibility.png"))
+        #expect(run.output.contains("/png/picture-0-2.implausibility.png"))
+    }
+
+    @Test func infoIsOneObjectOnRequest() {
+        let run = RAHFProcess.run("info --model \(model) --format json --verify")
+        #expect(run.code == 0)
+        #expect(
+            keys(run.output) == [
+                "name", "digest", "variant", "trained", "parameters", "vit", "t5", "preprocessing", "outputs",
+                "verified",
+            ])
+        #expect(run.output.contains(#""trained":false"#))
+        #expect(RAHFProcess.run("info --model \(model)").output.hasPrefix("name            "))
+    }
+
+    private func gradient(_ arguments: String) throws -> (values: [Float], objective: Float) {
+        let out = path("\(UUID()).npy")
+        let run = RAHFProcess.run("gradient --model \(model) --prompt 'a red cat' --out \(out) \(arguments) \(picture)")
+        #expect(run.code == 0, "\(arguments)")
+        struct Line: Decodable {
+            var objective: Float
+        }
+        let bytes = Array(try Data(contentsOf: URL(filePath: out)))
+        let start = 10 + Int(bytes[8]) + Int(bytes[9]) << 8
+        let values = bytes[start...].withUnsafeBytes { raw in
+            (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) }
+        }
+        return (values, try JSONDecoder().decode(Line.self, from: Data(run.output.utf8)).objective)
+    }
+
+    @Test func massIsTheMeanTimesThePixelsAndAMaskChoosesThem() throws {
+        defer { removeFolder() }
+        let pixels = Float(try Predictor.load(folder: model).info.heatmapSize)
+        let mean = try gradient("--of implausibility=1")
+        #expect(try gradient("--of implausibility.mean=1").values == mean.values)
+        let mass = try gradient("--of implausibility.mass=1")
+        expectClose([mass.objective], [mean.objective * pixels * pixels], absolute: 0, relative: 1e-5)
+        expectClose(mass.values, mean.values.map { $0 * pixels * pixels }, absolute: 1e-5, relative: 1e-3)
+
+        // Left and right halves at the heatmap's own size add up to the whole.
+        let side = Int(pixels)
+        var halves: [(values: [Float], objective: Float)] = []
+        for left in [true, false] {
+            let weights: [Float] = (0..<side * side).map { ($0 % side < side / 2) == left ? 1 : 0 }
+            let mask = PNGEncoder.encode(Heatmap(width: side, height: side, values: weights))
+            try Data(mask).write(to: URL(filePath: path("mask.png")))
+            halves.append(try gradient("--of implausibility.mass=1 --mask \(path("mask.png"))"))
+        }
+        expectClose([halves[0].objective + halves[1].objective], [mass.objective], absolute: 0, relative: 1e-5)
+        expectClose(
+            zip(halves[0].values, halves[1].values).map { $0 + $1 }, mass.values, absolute: 1e-4, relative: 1e-3)
+        #expect(halves[0].objective > 0 && halves[1].objective > 0)
+    }
+
+    @Test func aMaskThatIsNoGreyPictureIsRefused() {
+        defer { removeFolder() }
+        for mask in ["\(model)/config.json", "/nonexistent", Fixtures.path("RewardImageTests", "rgb.png")] {
+            let run = RAHFProcess.run(
+                """
+                gradient --model \(model) --prompt x --of implausibility=1 --mask \(mask) --out \(path("never.npy")) \
+                \(picture)
+                """, errors: "2>&1")
+            #expect(run.code == 1 && run.output.contains(mask), "\(mask)")
+        }
+        #expect(!FileManager.default.fileExists(atPath: path("never.npy")))
+    }
+
+    @Test func aTerminalGetsAProgressBarAndAPipeDoesNot() {
+        let images = [String](repeating: picture, count: 9).joined(separator: " ")
+        let command = "score --model \(model) --prompt x --outputs scores --format json \(images)"
+        #expect(!RAHFProcess.run(command, errors: "2>&1").output.contains("░"))
+        // script(1) gives the command a terminal.
+        let inTerminal = RAHFProcess.run("\(command)", wrapper: "script -qec", errors: "/dev/null")
+        #expect(inTerminal.output.contains("░ 8/9"))
+    }
+}
