@@ -91,6 +91,12 @@ let package = Package(
         .testTarget(
             name: "RewardMetricsTests", dependencies: ["RewardMetrics", "RewardTestSupport"],
             exclude: ["Fixtures"], swiftSettings: gates),
+        .testTarget(
+            name: "RewardTrainingTests",
+            dependencies: [
+                "RewardTraining", "RewardData", "RewardModel", "RewardImage", "TensorGraph", "TensorCPU",
+                "RewardTestSupport",
+            ], swiftSettings: gates),
         .testTarget(name: "RewardServerTests", dependencies: ["RewardServer"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",

@@ -10,7 +10,7 @@ public enum Schedule: String, Codable, Sendable, CaseIterable {
     case constant
 
     /// The rate of a step, counted from 0.
-    func rate(peak: Double, step: Int, steps: Int, warmUp: Int, finalFactor: Double) -> Double {
+    package func rate(peak: Double, step: Int, steps: Int, warmUp: Int, finalFactor: Double) -> Double {
         if step < warmUp { return peak * Double(step + 1) / Double(warmUp) }
         switch self {
         case .constant: return peak

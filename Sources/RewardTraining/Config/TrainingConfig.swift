@@ -133,7 +133,7 @@ public struct StageConfig: Codable, Sendable, Equatable {
     }
 
     /// Items of one pass.
-    var items: Int { 2 * pairs + singles }
+    package var items: Int { 2 * pairs + singles }
 }
 
 /// Weights of the loss's parts; a part of weight 0 is not computed. The defaults are the paper's parts alone.

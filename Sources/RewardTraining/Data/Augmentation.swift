@@ -2,14 +2,14 @@ import Glibc
 import RewardImage
 
 /// What is done to one picture, drawn once so that its copies are treated alike.
-struct Augmentation {
+package struct Augmentation {
     /// Kept part of the picture as shares of its sides: x, y, width, height.
-    var crop: (x: Double, y: Double, width: Double, height: Double)?
-    var jitter: Jitter?
-    var grey = false
-    var flip = false
+    package var crop: (x: Double, y: Double, width: Double, height: Double)?
+    package var jitter: Jitter?
+    package var grey = false
+    package var flip = false
 
-    struct Jitter {
+    package struct Jitter {
         var brightness: Float
         var contrast: Float
         /// In turns.
@@ -18,7 +18,7 @@ struct Augmentation {
         var quality: Int
     }
 
-    init(_ config: AugmentationConfig, wholeImage: Bool, random: inout CounterRandom) {
+    package init(_ config: AugmentationConfig, wholeImage: Bool, random: inout CounterRandom) {
         // Every number is drawn whatever the chances are, so that one setting does not change another's draws.
         let (width, height) = (random.uniform(0.8...1), random.uniform(0.8...1))
         let (x, y) = (random.unit() * (1 - width), random.unit() * (1 - height))
@@ -33,7 +33,7 @@ struct Augmentation {
     }
 
     /// Changes colours of `[side, side, 3]` in [0, 1].
-    func recolour(_ pixels: inout [Float], side: Int) throws(TrainingError) {
+    package func recolour(_ pixels: inout [Float], side: Int) throws(TrainingError) {
         if let jitter { try jitter.apply(&pixels, side: side) }
         if grey {
             for start in stride(from: 0, to: pixels.count, by: 3) {
@@ -44,7 +44,7 @@ struct Augmentation {
     }
 
     /// Exchanges left and right of `[side, side, channels]`.
-    static func mirror(_ values: inout [Float], side: Int, channels: Int) {
+    package static func mirror(_ values: inout [Float], side: Int, channels: Int) {
         for row in 0..<side {
             for column in 0..<side / 2 {
                 for channel in 0..<channels {
@@ -57,11 +57,11 @@ struct Augmentation {
     }
 
     /// Rec. 601.
-    static func luma(_ r: Float, _ g: Float, _ b: Float) -> Float { 0.299 * r + 0.587 * g + 0.114 * b }
+    package static func luma(_ r: Float, _ g: Float, _ b: Float) -> Float { 0.299 * r + 0.587 * g + 0.114 * b }
 }
 
 extension Augmentation.Jitter {
-    func apply(_ pixels: inout [Float], side: Int) throws(TrainingError) {
+    package func apply(_ pixels: inout [Float], side: Int) throws(TrainingError) {
         var mean: Float = 0
         for start in stride(from: 0, to: pixels.count, by: 3) {
             mean += Augmentation.luma(pixels[start], pixels[start + 1], pixels[start + 2])

@@ -1,12 +1,12 @@
 import Glibc
-import RewardImage
+package import RewardImage
 import RewardModel
 
 extension BatchMaker {
     /// Items side by side, with the weights of their targets.
-    func assemble(_ items: [Item], side: Int) -> TrainingBatch {
+    package func assemble(_ items: [Item], side: Int) -> TrainingBatch {
         let tasks = TrainingTask.tasks(of: stage, config)
-        let mapSide = side / (config.image.size / config.heatmapSize)
+        let mapSide = config.heatmapSize * side / config.image.size
         let longest = items.flatMap { item in tasks.map { item.entry.tokens[$0.prefix]?.count ?? 0 } }.max() ?? 0
         let judged = stage.losses.words > 0 && !stage.bypassTransformers
         let written =
@@ -77,7 +77,7 @@ extension BatchMaker {
 
 extension Image {
     /// A rectangle of the picture.
-    func part(_ box: (x: Int, y: Int, width: Int, height: Int)) -> Image {
+    package func part(_ box: (x: Int, y: Int, width: Int, height: Int)) -> Image {
         func cut<Sample>(_ samples: [Sample]) -> [Sample] {
             var kept: [Sample] = []
             kept.reserveCapacity(box.width * box.height * 3)
@@ -95,4 +95,4 @@ extension Image {
 }
 
 /// The natural exponential in single precision.
-func exponential(_ x: Float) -> Float { Glibc.expf(x) }
+package func exponential(_ x: Float) -> Float { Glibc.expf(x) }

@@ -1,12 +1,12 @@
 import RewardImage
-import RewardModel
+package import RewardModel
 
 /// Makes the batches of a stage from the seed and the step alone.
-final class BatchMaker {
-    let data: TrainingData
-    let cache: ExampleCache
-    let config: ModelConfig
-    let stage: StageConfig
+package final class BatchMaker {
+    package let data: TrainingData
+    package let cache: ExampleCache
+    package let config: ModelConfig
+    package let stage: StageConfig
     private let seed: UInt64
     private let number: UInt64
     private var pairOrder: Shuffle
@@ -14,7 +14,7 @@ final class BatchMaker {
     /// Normalised value of each 8-bit level, by channel.
     private let normalised: [[Float]]
 
-    init(
+    package init(
         data: TrainingData, cache: ExampleCache, config: ModelConfig, stage: StageConfig, number: Int, seed: UInt64
     ) throws(TrainingError) {
         if stage.pairs > 0, data.pairs.isEmpty {
@@ -22,12 +22,13 @@ final class BatchMaker {
                 "stage '\(stage.name)' compares clean and damaged copies, but no group of the records has both")
         }
         if let crop = stage.crop {
-            let cell = config.image.size / config.heatmapSize
-            guard crop % config.vit.patchSize == 0, crop % cell == 0, crop <= config.image.size else {
+            guard crop % config.vit.patchSize == 0, crop <= config.image.size,
+                config.image.size % config.heatmapSize == 0
+            else {
                 throw .invalidConfig(
                     """
                     stage '\(stage.name)': crop is \(crop), no multiple of the patch size \(config.vit.patchSize) \
-                    up to the image's \(config.image.size)
+                    up to the image's \(config.image.size), or the heatmap's \(config.heatmapSize) does not divide that
                     """)
             }
         }
@@ -45,7 +46,7 @@ final class BatchMaker {
     }
 
     /// The batch of one pass; `pass` counts from the stage's start.
-    func batch(_ pass: Int) throws(TrainingError) -> TrainingBatch {
+    package func batch(_ pass: Int) throws(TrainingError) -> TrainingBatch {
         if let crop = stage.crop { return try cropBatch(pass, side: crop) }
         var items: [Item] = []
         for index in 0..<stage.pairs {
@@ -67,13 +68,13 @@ final class BatchMaker {
     }
 
     /// A record as it is, without augmentation.
-    func plainItem(_ index: Int) throws(TrainingError) -> Item {
+    package func plainItem(_ index: Int) throws(TrainingError) -> Item {
         var random = CounterRandom(0)
         return try wholeItem(index, isClean: false, &random)
     }
 
     /// One item's inputs and targets.
-    struct Item {
+    package struct Item {
         var pixels: [Float]
         var maps: [HeatmapKind: [Float]] = [:]
         var scores: [ScoreKind: Float] = [:]

@@ -1,15 +1,15 @@
 /// Random numbers that follow from what they are for alone: the same counters give the same stream, so that a run taken
 /// up again draws what an uninterrupted one would have.
-struct CounterRandom: RandomNumberGenerator {
+package struct CounterRandom: RandomNumberGenerator {
     private var state: UInt64
 
-    init(_ seed: UInt64, _ counters: UInt64...) {
+    package init(_ seed: UInt64, _ counters: UInt64...) {
         state = seed
         for counter in counters { state = Self.mix(state &+ 0x9e37_79b9_7f4a_7c15 &* (counter &+ 1)) }
     }
 
     /// Vigna's SplitMix64.
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         return Self.mix(state)
     }
@@ -22,33 +22,33 @@ struct CounterRandom: RandomNumberGenerator {
     }
 
     /// Uniform in 0..<1.
-    mutating func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
+    package mutating func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
 
-    mutating func uniform(_ range: ClosedRange<Double>) -> Double {
+    package mutating func uniform(_ range: ClosedRange<Double>) -> Double {
         range.lowerBound + (range.upperBound - range.lowerBound) * unit()
     }
 
     /// Uniform in 0..<count.
-    mutating func index(_ count: Int) -> Int { Int(unit() * Double(count)) }
+    package mutating func index(_ count: Int) -> Int { Int(unit() * Double(count)) }
 
-    mutating func chance(_ probability: Double) -> Bool { unit() < probability }
+    package mutating func chance(_ probability: Double) -> Bool { unit() < probability }
 }
 
 /// Goes through 0..<count in a new order each time round; any position can be asked for.
-struct Shuffle {
+package struct Shuffle {
     private let seed: UInt64
     private let stream: UInt64
     private let count: Int
     private var epoch = -1
     private var order: [Int] = []
 
-    init(count: Int, seed: UInt64, stream: UInt64) {
+    package init(count: Int, seed: UInt64, stream: UInt64) {
         self.count = count
         self.seed = seed
         self.stream = stream
     }
 
-    subscript(position: Int) -> Int {
+    package subscript(position: Int) -> Int {
         mutating get {
             let wanted = position / count
             if wanted != epoch {

@@ -1,15 +1,15 @@
 import Glibc
 import RewardImage
-import RewardModel
+package import RewardModel
 import Synchronization
 
 /// Decoded records at the model's sizes in one memory-mapped file: pixels are decoded and resampled once, and the
 /// system, not the process, decides how much of it stays in memory.
 ///
 /// A record takes `size² * 3` bytes of pixels and `mapSize²` for each map, all 0 to 255.
-final class ExampleCache: Sendable {
-    let size: Int
-    let mapSize: Int
+package final class ExampleCache: Sendable {
+    package let size: Int
+    package let mapSize: Int
     private let data: TrainingData
     private let base: UInt
     private let bytes: Int
@@ -18,7 +18,7 @@ final class ExampleCache: Sendable {
     private let filter: Resampler.Filter
 
     /// A decoded record. The pointers live as long as the cache.
-    struct Example {
+    package struct Example {
         /// `[size, size, 3]`
         var pixels: UnsafePointer<UInt8>
         /// `[mapSize, mapSize]`; nil where the record has none.
@@ -29,7 +29,7 @@ final class ExampleCache: Sendable {
     private var slot: Int { size * size * 3 + HeatmapKind.allCases.count * mapSize * mapSize }
 
     /// Opens or makes the cache file in a folder; one of the same data and sizes is taken up again.
-    init(data: TrainingData, folder: String, config: ModelConfig) throws(TrainingError) {
+    package init(data: TrainingData, folder: String, config: ModelConfig) throws(TrainingError) {
         self.data = data
         let (size, mapSize) = (config.image.size, config.heatmapSize)
         self.size = size
@@ -56,7 +56,7 @@ final class ExampleCache: Sendable {
     }
 
     /// A record, decoded now if it is not there yet. Safe from any thread.
-    func example(_ index: Int) throws(TrainingError) -> Example {
+    package func example(_ index: Int) throws(TrainingError) -> Example {
         let flags = memory + index
         let pixels = memory + data.count + index * slot
         if flags.pointee & Self.present == 0 {
@@ -101,4 +101,4 @@ func resampled(_ map: Heatmap, to size: Int) -> Heatmap {
 }
 
 /// [0, 1] to 0...255, rounded and clamped.
-func level(_ value: Float) -> UInt8 { UInt8((min(max(value, 0), 1) * 255).rounded()) }
+package func level(_ value: Float) -> UInt8 { UInt8((min(max(value, 0), 1) * 255).rounded()) }

@@ -1,7 +1,7 @@
 import Glibc
-import RewardData
+package import RewardData
 
-func readFile(_ path: String) throws(TrainingError) -> [UInt8] {
+package func readFile(_ path: String) throws(TrainingError) -> [UInt8] {
     guard let file = fopen(path, "rb") else { throw systemError(path) }
     defer { fclose(file) }
     var bytes: [UInt8] = []
@@ -16,7 +16,7 @@ func readFile(_ path: String) throws(TrainingError) -> [UInt8] {
 }
 
 /// Writes a whole file under a temporary name, then renames it: readers never see half of it.
-func writeFile(_ bytes: [UInt8], to path: String) throws(TrainingError) {
+package func writeFile(_ bytes: [UInt8], to path: String) throws(TrainingError) {
     let temporary = "\(path).partial"
     guard let file = fopen(temporary, "wb") else { throw systemError(path) }
     var ok = fwrite(bytes, 1, bytes.count, file) == bytes.count
@@ -29,16 +29,16 @@ func writeFile(_ bytes: [UInt8], to path: String) throws(TrainingError) {
     }
 }
 
-func makeFolder(_ path: String) throws(TrainingError) {
+package func makeFolder(_ path: String) throws(TrainingError) {
     if mkdir(path, 0o755) != 0, errno != EEXIST { throw systemError(path) }
 }
 
-func isFolder(_ path: String) -> Bool {
+package func isFolder(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
-func listFolder(_ path: String) throws(FeedbackDataError) -> [String] {
+package func listFolder(_ path: String) throws(FeedbackDataError) -> [String] {
     guard let handle = opendir(path) else {
         throw FeedbackDataError(file: path, .unreadable(String(cString: strerror(errno))))
     }
@@ -54,17 +54,17 @@ func listFolder(_ path: String) throws(FeedbackDataError) -> [String] {
 }
 
 /// Removes a folder and the files in it; folders inside it stay.
-func removeFolder(_ path: String) {
+package func removeFolder(_ path: String) {
     for name in (try? listFolder(path)) ?? [] { unlink("\(path)/\(name)") }
     rmdir(path)
 }
 
-func systemError(_ path: String) -> TrainingError {
+package func systemError(_ path: String) -> TrainingError {
     .file(path: path, reason: String(cString: strerror(errno)))
 }
 
 /// Seconds of a clock that only goes forward.
-func now() -> Double {
+package func now() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9

@@ -39,7 +39,7 @@ public struct ModelText: Sendable {
 }
 
 /// Targets of the words' loss.
-enum TextLabels: Sendable, Equatable {
+package enum TextLabels: Sendable, Equatable {
     /// Per token 1 for misaligned, 0 for aligned, -1 for tokens of no word.
     case tags([Float])
     /// The tokens the decoder should write.

@@ -2,30 +2,30 @@ import FoundationEssentials
 import Glibc
 public import RewardData
 import RewardImage
-import RewardModel
+package import RewardModel
 
 /// The records of one or more data sets, indexed: what is small is in memory, images and maps stay in their files.
 public final class TrainingData: Sendable {
     /// One record.
-    struct Entry: Sendable {
-        var file: Int
-        var offset: UInt64
-        var index: Int
-        var image: String
-        var scores: Scores
+    package struct Entry: Sendable {
+        package var file: Int
+        package var offset: UInt64
+        package var index: Int
+        package var image: String
+        package var scores: Scores
         /// Token ids by task; the prompt alone is under "".
-        var tokens: [String: [Int32]]
-        var text: TextLabels
+        package var tokens: [String: [Int32]]
+        package var text: TextLabels
     }
 
     /// A clean copy and a damaged one of the same picture: positions in `entries`.
-    struct Pair: Sendable {
-        var clean: Int
-        var damaged: Int
+    package struct Pair: Sendable {
+        package var clean: Int
+        package var damaged: Int
     }
 
-    let entries: [Entry]
-    let pairs: [Pair]
+    package let entries: [Entry]
+    package let pairs: [Pair]
     let files: [TFRecordFile]
     private let options: FeedbackReadOptions
     /// Records left out, by reason.

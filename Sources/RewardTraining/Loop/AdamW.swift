@@ -1,13 +1,13 @@
 import Glibc
-import TensorCPU
+package import TensorCPU
 
 /// The weights in training, their moments and their moving average.
 ///
 /// Everything is computed in pieces whose size depends on nothing but the weights, and norms are added in the pieces'
 /// order, so the bits do not depend on the threads.
-final class AdamW {
+package final class AdamW {
     /// One weight.
-    struct Slot {
+    package struct Slot {
         let name: String
         let count: Int
         /// The engine's memory.
@@ -25,7 +25,7 @@ final class AdamW {
     private let engine: CPUEngine
     private static let piece = 1 << 14
 
-    init(
+    package init(
         _ variables: [(name: String, memory: UnsafeMutableBufferPointer<Float>)], config: OptimizerConfig,
         engine: CPUEngine
     ) {
@@ -57,7 +57,7 @@ final class AdamW {
     }
 
     /// A weight's gradient, and its factor of the learning rate.
-    struct Gradient {
+    package struct Gradient {
         var name: String
         var values: UnsafeMutablePointer<Float>
         var factor: Double
@@ -81,7 +81,7 @@ final class AdamW {
     }
 
     /// Euclidean norm over all gradients; NaN or infinite if one of their values is.
-    func norm(_ gradients: [Gradient]) -> Double {
+    package func norm(_ gradients: [Gradient]) -> Double {
         let pieces = pieces(gradients)
         var sums = [Double](repeating: 0, count: pieces.count)
         sums.withUnsafeMutableBufferPointer { sums in
@@ -110,7 +110,7 @@ final class AdamW {
     /// - Parameters:
     ///   - norm: of all gradients, for clipping.
     ///   - step: steps taken before, of all stages.
-    func update(_ gradients: [Gradient], norm: Double, rate: Double, step: Int) {
+    package func update(_ gradients: [Gradient], norm: Double, rate: Double, step: Int) {
         let scale = config.clipNorm > 0 && norm > config.clipNorm ? Float(config.clipNorm / (norm + 1e-6)) : 1
         let decay = min(config.averageDecay, Double(1 + step) / Double(10 + step))
         for gradient in gradients {
@@ -144,7 +144,7 @@ final class AdamW {
     }
 
     /// The moving average moves also for weights that had no gradient: they stay, and it goes towards them.
-    func settle(except gradients: [Gradient], step: Int) {
+    package func settle(except gradients: [Gradient], step: Int) {
         guard config.averageDecay > 0 else { return }
         let moved = Set(gradients.map(\.name))
         let keep = Float(min(config.averageDecay, Double(1 + step) / Double(10 + step)))
@@ -156,11 +156,11 @@ final class AdamW {
     }
 
     /// Exchanges the weights with their moving average; twice leaves everything as it was.
-    func exchange() {
+    package func exchange() {
         for slot in slots {
             for element in 0..<slot.count { swap(&slot.values[element], &slot.average[element]) }
         }
     }
 
-    func setSteps(_ steps: Int, of index: Int) { slots[index].steps = steps }
+    package func setSteps(_ steps: Int, of index: Int) { slots[index].steps = steps }
 }

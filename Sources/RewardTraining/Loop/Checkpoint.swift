@@ -3,19 +3,19 @@ import Glibc
 import RewardModel
 
 /// What a run must know to go on as if it had never stopped, beside the tensors.
-struct RunState: Codable, Equatable {
+package struct RunState: Codable, Equatable {
     /// Layout of the checkpoint.
-    var version = 1
+    package var version = 1
     /// Steps taken, over all stages.
-    var step = 0
+    package var step = 0
     /// Seconds spent so far.
-    var seconds = 0.0
+    package var seconds = 0.0
     /// Steps by weight.
-    var parameterSteps: [String: Int] = [:]
+    package var parameterSteps: [String: Int] = [:]
     /// What the run was started with.
-    var origin: Origin
+    package var origin: Origin
 
-    struct Origin: Codable, Equatable {
+    package struct Origin: Codable, Equatable {
         /// `train.json` with all defaults.
         var config: String
         /// The start model's digest.
@@ -33,25 +33,29 @@ struct RunState: Codable, Equatable {
 }
 
 /// Checkpoints of a run: folders `step-…`, each complete or not there at all.
-struct CheckpointStore {
-    let folder: String
+package struct CheckpointStore {
+    package let folder: String
     /// Newest checkpoints that are kept.
     private static let kept = 2
 
-    func path(_ step: Int) -> String {
+    package init(folder: String) {
+        self.folder = folder
+    }
+
+    package func path(_ step: Int) -> String {
         let digits = String(step)
         return "\(folder)/step-\(String(repeating: "0", count: max(8 - digits.count, 0)))\(digits)"
     }
 
     /// Steps of the checkpoints that are there, in order.
-    var steps: [Int] {
+    package var steps: [Int] {
         ((try? listFolder(folder)) ?? []).compactMap { name in
             name.hasPrefix("step-") && !name.hasSuffix(".partial") ? Int(name.dropFirst(5)) : nil
         }.sorted()
     }
 
     /// Writes under a temporary name, then renames; older checkpoints go afterwards.
-    func write(_ state: RunState, _ optimizer: AdamW) throws(TrainingError) {
+    package func write(_ state: RunState, _ optimizer: AdamW) throws(TrainingError) {
         try makeFolder(folder)
         let (final, temporary) = (path(state.step), "\(path(state.step)).partial")
         removeFolder(temporary)
@@ -82,7 +86,7 @@ struct CheckpointStore {
     /// Reads the newest checkpoint into the optimizer. Nil when there is none.
     ///
     /// - Throws: `otherRun` when the folder's run began otherwise, `malformedCheckpoint` when it cannot be used.
-    func read(into optimizer: AdamW, origin: RunState.Origin) throws(TrainingError) -> RunState? {
+    package func read(into optimizer: AdamW, origin: RunState.Origin) throws(TrainingError) -> RunState? {
         guard let step = steps.last else { return nil }
         let path = path(step)
         let bytes = try readFile("\(path)/state.json")

@@ -37,7 +37,7 @@ public final class Trainer {
     let engine: CPUEngine
     let optimizer: AdamW
     let trained: Set<String>
-    let store: CheckpointStore
+    package let store: CheckpointStore
     private let cache: ExampleCache
     private let validator: Validator?
     private(set) var state: RunState

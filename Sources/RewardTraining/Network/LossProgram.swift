@@ -1,19 +1,19 @@
-import RewardModel
-import TensorCPU
+package import RewardModel
+package import TensorCPU
 import TensorGraph
 
 /// A stage's loss and gradients for one batch shape, compiled, with the memory its batches are written to.
-final class LossProgram {
-    let shape: BatchShape
+package final class LossProgram {
+    package let shape: BatchShape
     /// Names and weights of the loss's parts, in the order of `values`.
-    let parts: [(name: String, weight: Double)]
+    package let parts: [(name: String, weight: Double)]
     /// Names of the weights that have a gradient, in the order of `gradient`.
-    let names: [String]
+    package let names: [String]
     private let program: Program
     private let inputs: Inputs
     private let visualTokens: Int
 
-    init(
+    package init(
         config: ModelConfig, stage: StageConfig, shape: BatchShape, engine: CPUEngine, variables: Set<String>,
         isTrained: (String) -> Bool
     ) throws(TrainingError) {
@@ -37,24 +37,24 @@ final class LossProgram {
     }
 
     /// Writes a batch of the program's shape.
-    func load(_ batch: TrainingBatch) {
+    package func load(_ batch: TrainingBatch) {
         precondition(batch.shape == shape, "a batch of \(batch.shape) for a program of \(shape)")
         inputs.load(batch, visualTokens: visualTokens)
     }
 
     /// Computes the parts and the gradients.
-    func run() { program.run() }
+    package func run() { program.run() }
 
     /// The parts' values after a run.
-    var values: [Double] { parts.indices.map { Double(program.output($0)[0]) } }
+    package var values: [Double] { parts.indices.map { Double(program.output($0)[0]) } }
 
     /// A gradient after a run, valid until the next one.
-    func gradient(_ index: Int) -> UnsafeMutableBufferPointer<Float> { program.output(parts.count + index) }
+    package func gradient(_ index: Int) -> UnsafeMutableBufferPointer<Float> { program.output(parts.count + index) }
 }
 
 extension LossProgram {
     /// The memory that a program's inputs are bound to.
-    final class Inputs {
+    package final class Inputs {
         private let program: Program
         private var memory: [String: UnsafeMutableRawPointer] = [:]
 
