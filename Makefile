@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build bench bench-operators parity format lint packages
+.PHONY: demo test build bench bench-operators parity python format lint packages masks-check feedback
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -12,10 +12,12 @@ test: packages lint
 
 build: packages
 	swift build $(flags) --product rahf
+	swift build $(flags) --product make-inpaint-masks
 
-# Speed and memory beside PyTorch, in one run.
+# Speed and memory beside PyTorch, in one run; then speed through the service beside speed in process.
 bench: build
 	Scripts/bench.sh
+	python3 Scripts/bench/service.py
 
 # The time of every operator's case, printed.
 bench-operators: packages
@@ -25,6 +27,18 @@ bench-operators: packages
 # The model and the tokenizer beside PyTorch and the sentencepiece package; installs them into .venv.
 parity: build
 	Scripts/parity.sh
+
+# The Python client and its examples against the real server; installs what they need into .venv.
+python: build
+	Scripts/python-client.sh
+
+# The mask tools beside diffusers, OpenCV and scikit-image, in .venv: conventions, speed, repairs of planted damage.
+masks-check: build
+	Scripts/masks.sh
+
+# Consolidation and evaluation beside independent readers and formulas; installs them into .venv.
+feedback: build
+	Scripts/feedback.sh
 
 format:
 	swift format -i -r Sources Tests Package.swift

@@ -16,17 +16,29 @@ let cGates: [CSetting] = [.treatAllWarnings(as: .error)]
 let cxxGates: [CXXSetting] = [.treatAllWarnings(as: .error)]
 
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+/// Runs inpainters.
+let subprocess: [Target.Dependency] = [
+    .product(name: "Subprocess", package: "swift-subprocess"),
+    .product(name: "SystemPackage", package: "swift-system"),
+]
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
     name: "rahf",
     products: [
         .library(name: "RewardModel", targets: ["RewardModel"]),
+        .library(name: "RewardServer", targets: ["RewardServer"]),
         .executable(name: "rahf", targets: ["rahf"]),
+        .executable(name: "make-inpaint-masks", targets: ["make-inpaint-masks"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        // Without Foundation.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
         // C: system libraries and shims, each with exactly one importer.
@@ -38,6 +50,8 @@ let package = Package(
             name: "CSentencePiece", cxxSettings: cxxGates,
             linkerSettings: [.linkedLibrary("sentencepiece")]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLibCrypto", providers: [.apt(["libssl-dev"])]),
 
         // The graph and its engine.
         .target(name: "TensorGraph", swiftSettings: safe),
@@ -47,7 +61,12 @@ let package = Package(
         .target(name: "RewardImage", dependencies: ["CImageCodecs"], swiftSettings: gates),
         .target(
             name: "RewardModel",
-            dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece"],
+            dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece", "CZlib", "CLibCrypto"],
+            swiftSettings: gates),
+        .target(
+            name: "RewardWire", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
+        .target(
+            name: "RewardServer", dependencies: ["RewardWire", "RewardModel", "RewardImage", "CZeroMQ", log],
             swiftSettings: gates),
         .target(
             name: "RewardData", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
@@ -58,16 +77,17 @@ let package = Package(
             swiftSettings: gates),
         .target(
             name: "RewardWorld", dependencies: ["RewardData", "RewardModel", "RewardImage"], swiftSettings: gates),
-        .target(name: "RewardServer", dependencies: ["CZeroMQ"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
             dependencies: [
                 "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardTraining", "RewardWorld",
-                "TensorCPU",
-                argumentParser,
-            ],
+                "RewardServer",
+                "RewardWire",
+                "TensorCPU", argumentParser, log,
+            ] + subprocess,
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
+        .executableTarget(name: "make-inpaint-masks", dependencies: ["RAHFCommands"], swiftSettings: safe),
 
         // Tests.
         .target(name: "RewardTestSupport", path: "Tests/RewardTestSupport", swiftSettings: gates),
@@ -85,6 +105,14 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: gates),
         .testTarget(
+            name: "RewardWireTests",
+            dependencies: ["RewardWire", "RewardModel", "RewardImage", "RewardTestSupport", protobuf],
+            swiftSettings: gates),
+        .testTarget(
+            name: "RewardServerTests",
+            dependencies: ["RewardServer", "RewardWire", "RewardModel", "RewardImage", "RewardTestSupport", log],
+            swiftSettings: gates),
+        .testTarget(
             name: "RewardDataTests",
             dependencies: ["RewardData", "RewardModel", "RewardImage", "RewardTestSupport"],
             exclude: ["Fixtures"], swiftSettings: gates),
@@ -97,10 +125,13 @@ let package = Package(
                 "RewardTraining", "RewardData", "RewardModel", "RewardImage", "TensorGraph", "TensorCPU",
                 "RewardTestSupport",
             ], swiftSettings: gates),
-        .testTarget(name: "RewardServerTests", dependencies: ["RewardServer"], swiftSettings: gates),
+        .testTarget(
+            name: "RewardWorldTests",
+            dependencies: ["RewardWorld", "RewardData", "RewardModel", "RewardImage", "RewardTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
-            dependencies: ["RAHFCommands", "RewardModel", "RewardImage", "RewardTestSupport"],
+            dependencies: ["RAHFCommands", "RewardData", "RewardImage", "RewardModel", "RewardTestSupport"],
             swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],

@@ -373,13 +373,17 @@ class Reference(nn.Module):
         keep = [i for i in ids if i < size and not self.tokenizer.is_control(i) and not self.tokenizer.is_unknown(i)]
         return self.tokenizer.decode(keep)
 
-    def gradient(self, pixels, prompt, objective):
-        """d objective / d pixels [3,H,W] for weights over scores and heatmap means, and the objective."""
-        x = pixels.clone().requires_grad_(True)
+    def objective(self, pixels, prompt, objective):
+        """Weights over scores and heatmap means, summed, of pixels [3,H,W]."""
         scores = any(k in SCORES for k in objective)
         heatmaps = any(k in HEATMAPS for k in objective)
-        out = self(x[None], [prompt], scores=scores, heatmaps=heatmaps, words=False)
-        total = sum(weight * out[name].mean() for name, weight in objective.items())
+        out = self(pixels[None], [prompt], scores=scores, heatmaps=heatmaps, words=False)
+        return sum(weight * out[name].mean() for name, weight in objective.items())
+
+    def gradient(self, pixels, prompt, objective):
+        """d objective / d pixels [3,H,W], and the objective."""
+        x = pixels.clone().requires_grad_(True)
+        total = self.objective(x, prompt, objective)
         total.backward()
         return x.grad, total.item()
 

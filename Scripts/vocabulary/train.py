@@ -10,8 +10,10 @@ never changes the pieces of the word itself.
 """
 
 import json
+import os
 import pathlib
 import random
+import shutil
 import sys
 import tempfile
 
@@ -42,16 +44,20 @@ def lines(world: pathlib.Path, photographs: pathlib.Path, fragments: pathlib.Pat
 
 
 def main(world: str, photographs: str, fragments: str, out: str) -> None:
+    target = pathlib.Path(out).resolve()
+    text = "\n".join(lines(pathlib.Path(world), pathlib.Path(photographs), pathlib.Path(fragments)))
     with tempfile.TemporaryDirectory() as folder:
-        text = pathlib.Path(folder) / "text.txt"
-        text.write_text("\n".join(lines(pathlib.Path(world), pathlib.Path(photographs), pathlib.Path(fragments))))
+        # The model records the names it was made with: bare ones, so that the same text gives the same bytes.
+        os.chdir(folder)
+        pathlib.Path("text.txt").write_text(text, encoding="utf-8")
         sentencepiece.SentencePieceTrainer.train(
-            input=str(text),
-            model_prefix=out.removesuffix(".model"),
+            input="text.txt",
+            model_prefix="spiece",
             model_type="unigram",
             vocab_size=PIECES,
             character_coverage=0.9995,
             byte_fallback=True,
+            required_chars="".join(map(chr, range(33, 127))),
             normalization_rule_name="nmt_nfkc",
             add_dummy_prefix=True,
             pad_id=0,
@@ -63,8 +69,9 @@ def main(world: str, photographs: str, fragments: str, out: str) -> None:
             max_sentence_length=4096,
             minloglevel=1,
         )
-    pathlib.Path(out.removesuffix(".model") + ".vocab").unlink()
-    model = sentencepiece.SentencePieceProcessor(model_file=out)
+        shutil.copyfile("spiece.model", target)
+        os.chdir(target.parent)
+    model = sentencepiece.SentencePieceProcessor(model_file=str(target))
     words = (
         "a an one two three four five red orange yellow green cyan blue purple pink brown black white grey circle circles "
         "square squares triangle triangles star stars ring rings cross crosses heart hearts diamond diamonds hexagon "

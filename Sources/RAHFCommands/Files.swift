@@ -41,6 +41,25 @@ func makeFolder(_ path: String) throws(Failure) {
     }
 }
 
+func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
+/// The names in a folder, in no order.
+func namesIn(_ folder: String) throws(Failure) -> [String] {
+    guard let handle = opendir(folder) else { throw systemFailure(folder) }
+    defer { closedir(handle) }
+    var names: [String] = []
+    while let entry = readdir(handle) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+            String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+}
+
 func writeError(_ line: String, terminator: String = "\n") {
     let bytes = Array((line + terminator).utf8)
     _ = write(2, bytes, bytes.count)

@@ -13,7 +13,7 @@ struct GradientCommand: ParsableCommand {
             says.
             """)
 
-    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var scorerOptions: ScorerOptions
     @Option(help: "The image's prompt.")
     var prompt: String
     @Option(help: "Terms and their weights: plausibility=1,aesthetics=0.5,implausibility.mass=-0.001")
@@ -34,10 +34,10 @@ struct GradientCommand: ParsableCommand {
             let weights = try Self.loadMask(mask)
             for index in objective.heatmapTerms.indices { objective.heatmapTerms[index].mask = weights }
         }
-        let predictor = try modelOptions.load()
+        let scorer = try scorerOptions.load()
         let item = try PredictionItem(
             encodedImage: try readFile(image), prompt: prompt, outputs: [], objective: objective)
-        let prediction = try predictor.predict([item])[0].get()
+        let prediction = try scorer.predict([item])[0].get()
         guard let gradient = prediction.gradient else { throw Failure(.internalError, "no gradient came back") }
         try writeFile(NPYEncoder.encode(gradient.values, shape: [3, gradient.height, gradient.width]), to: out)
         print(
@@ -47,7 +47,7 @@ struct GradientCommand: ParsableCommand {
                 ("notes", .array(prediction.notes.map(\.json))),
                 (
                     "model",
-                    .object([("name", .string(predictor.info.name)), ("digest", .string(predictor.info.digest))])
+                    .object([("name", .string(scorer.info.name)), ("digest", .string(scorer.info.digest))])
                 ),
             ]).text)
     }

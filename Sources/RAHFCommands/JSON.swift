@@ -6,6 +6,7 @@ enum JSON {
     case bool(Bool)
     case array([JSON])
     case object([(String, JSON)])
+    case null
 
     /// One line of text. Numbers are the shortest that read back to the same bits; they are finite by construction.
     var text: String {
@@ -14,6 +15,7 @@ enum JSON {
         case .number(let value): "\(value)"
         case .integer(let value): "\(value)"
         case .bool(let value): "\(value)"
+        case .null: "null"
         case .array(let values): "[\(values.map(\.text).joined(separator: ","))]"
         case .object(let pairs): "{\(pairs.map { "\(Self.quoted($0)):\($1.text)" }.joined(separator: ","))}"
         }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import RewardModel
+import RewardServer
 import TensorCPU
 
 /// `rahf`: scores images, differentiates scores, and makes and describes models.
@@ -8,10 +9,13 @@ struct RAHF: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rahf",
         abstract: "Rich human feedback for generated images: scores, heatmaps, misaligned words and their gradients.",
-        version: "0.1.0",
+        version: rahfVersion,
         subcommands: [
-            ScoreCommand.self, GradientCommand.self, InfoCommand.self, CreateCommand.self, TokenizeCommand.self,
-            BenchmarkCommand.self, SynthesizeCommand.self, TrainCommand.self,
+            ScoreCommand.self, GradientCommand.self, RerankCommand.self,
+            ServeCommand.self, LoadTestCommand.self, DemoCommand.self,
+            InfoCommand.self, CreateCommand.self, ImportCommand.self,
+            SynthesizeCommand.self, ConsolidateCommand.self, TrainCommand.self, EvaluateCommand.self,
+            TokenizeCommand.self, BenchmarkCommand.self, BenchmarkMasksCommand.self,
         ])
 }
 
@@ -29,20 +33,58 @@ struct ModelOptions: ParsableArguments {
         throw ValidationError("no model: give --model DIR, set RAHF_MODEL, or make one with 'rahf create'")
     }
 
-    func load() throws -> Predictor {
+    func load(maxBatch: Int = 8) throws -> Predictor {
         let path = try path()
         if let threads, !(1...Predictor.Options.maximumThreads).contains(threads) {
             throw ValidationError("--threads is \(threads); it must be 1 to \(Predictor.Options.maximumThreads)")
         }
-        return try Predictor.load(folder: path, options: .init(threads: threads))
+        return try Predictor.load(folder: path, options: .init(threads: threads, maxBatch: maxBatch))
+    }
+}
+
+/// The options that choose a model here or behind a server.
+struct ScorerOptions: ParsableArguments {
+    @OptionGroup var modelOptions: ModelOptions
+
+    @Option(help: "Ask the model behind 'rahf serve' at this address, as tcp://127.0.0.1:5555 or ipc://PATH.")
+    var server: String?
+    @Option(help: "Seconds one request to the server may take.")
+    var serverTimeout = 120
+
+    func validate() throws {
+        guard server == nil || (modelOptions.model == nil && modelOptions.threads == nil) else {
+            throw ValidationError("--server has its own model and threads")
+        }
+        guard (1...86_400).contains(serverTimeout) else {
+            throw ValidationError("--server-timeout is \(serverTimeout), not in 1...86400")
+        }
+    }
+
+    func load() throws -> any Scorer {
+        guard let server else { return try modelOptions.load() }
+        guard server.hasPrefix("tcp://") || server.hasPrefix("ipc://") else {
+            throw ValidationError("--server takes tcp://HOST:PORT or ipc://PATH, not '\(server)'")
+        }
+        return try RemoteScorer(server, policy: RetryPolicy(timeout: .seconds(serverTimeout)))
     }
 }
 
 /// Runs the command that the process was called with.
 public func runRAHF() {
+    checkInstructionSet("rahf")
+    RAHF.main()
+}
+
+/// Runs `make-inpaint-masks` with the process's arguments.
+public func runMakeInpaintMasks() async {
+    checkInstructionSet("make-inpaint-masks")
+    await MakeInpaintMasksCommand.main()
+}
+
+/// Ends the process when the environment asks for instructions that the machine has not.
+private func checkInstructionSet(_ tool: String) {
     do { try CPUEngine.checkInstructionSet() } catch {
-        writeError("rahf: \(error)")
+        writeError("\(tool): \(error)")
         exit(EX_USAGE)
     }
-    RAHF.main()
 }

@@ -63,7 +63,11 @@ struct Report {
         }
     }
 
-    private static func hundredths(_ score: Float) -> String {
+    static func seconds(_ duration: Duration) -> String {
+        "\(hundredths(Float(duration / .milliseconds(1)) / 1000)) s"
+    }
+
+    static func hundredths(_ score: Float) -> String {
         let value = Int((score * 100).rounded())
         return "\(value / 100).\(value % 100 < 10 ? "0" : "")\(value % 100)"
     }
@@ -78,10 +82,13 @@ extension Note {
             fields.append(("to", .array([.integer(toWidth), .integer(toHeight)])))
         case .exifOrientation(let orientation): fields.append(("orientation", .integer(orientation)))
         case .sampleDepth(let bits): fields.append(("bits", .integer(bits)))
+        case .pixelRange(let minimum, let maximum):
+            fields.append(("minimum", .number(minimum)))
+            fields.append(("maximum", .number(maximum)))
         case .wordsCutShort(let predicted, let total):
             fields.append(("predicted", .integer(predicted)))
             fields.append(("of", .integer(total)))
-        case .greyscale, .alphaDropped, .cmyk, .promptCleaned, .wordsRealigned, .untrainedModel: break
+        case .greyscale, .alphaDropped, .cmyk, .promptCleaned, .wordsRealigned, .untrainedModel, .other: break
         }
         return .object(fields)
     }

@@ -17,7 +17,7 @@ struct ScoreCommand: ParsableCommand {
         case png, npy
     }
 
-    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var scorerOptions: ScorerOptions
     @Option(help: "The prompt of all images named on the command line.")
     var prompt: String?
     @Option(help: "JSON lines with \"image\" and \"prompt\".")
@@ -40,7 +40,7 @@ struct ScoreCommand: ParsableCommand {
             guard !wanted.isEmpty else { throw ValidationError("heatmaps need --heatmaps-to DIR") }
         }
         let entries = try entries()
-        let predictor = try modelOptions.load()
+        let scorer = try scorerOptions.load()
         if let heatmapsTo { try makeFolder(heatmapsTo) }
         var failed = 0
         var usedNames: Set<String> = []
@@ -48,11 +48,11 @@ struct ScoreCommand: ParsableCommand {
         // Batches bound memory: only these images are decoded at once.
         for start in stride(from: 0, to: entries.count, by: 8) {
             let batch = entries[start..<min(start + 8, entries.count)]
-            for var report in score(Array(batch), wanted, predictor) {
+            for var report in score(Array(batch), wanted, scorer) {
                 try writeHeatmaps(&report, &usedNames)
                 if case .failure = report.result { failed += 1 }
                 progress.hide()
-                print(format == .json ? report.json(predictor.info).text : report.table)
+                print(format == .json ? report.json(scorer.info).text : report.table)
             }
             // Readers of a pipe see a batch as soon as it is done.
             fflush(nil)
@@ -110,7 +110,7 @@ struct ScoreCommand: ParsableCommand {
         return entries
     }
 
-    private func score(_ batch: [Entry], _ wanted: Outputs, _ predictor: Predictor) -> [Report] {
+    private func score(_ batch: [Entry], _ wanted: Outputs, _ scorer: any Scorer) -> [Report] {
         var reports: [Report] = []
         var items: [PredictionItem] = []
         var positions: [Int] = []
@@ -128,7 +128,7 @@ struct ScoreCommand: ParsableCommand {
                 reports.append(Report(image: entry.image, prompt: entry.prompt, result: .failure(error)))
             }
         }
-        for (position, result) in zip(positions, predictor.predict(items)) { reports[position].result = result }
+        for (position, result) in zip(positions, scorer.predict(items)) { reports[position].result = result }
         return reports
     }
 

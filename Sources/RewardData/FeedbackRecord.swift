@@ -33,6 +33,9 @@ public struct FeedbackRecord: Sendable, Equatable {
 
     /// The part of `filename` that names the image: what follows the last `/`, up to the first dot.
     public var stem: String { imageStem(filename) }
+
+    /// The same of any path.
+    public static func stem(of path: String) -> String { imageStem(path) }
 }
 
 /// What follows a path's last `/`, up to the first dot: the name of an image in RichHF-18K.

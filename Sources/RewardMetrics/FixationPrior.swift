@@ -31,7 +31,7 @@ public struct FixationPrior: Sendable, Equatable {
         var weights: [Double] = []
         weights.reserveCapacity(width * height)
         for row in Self.cellIndices(height) {
-            for column in columns { weights.append(Double(cells[row * Self.cells + column]) / Self.unit) }
+            for column in columns { weights.append(Double(max(cells[row * Self.cells + column], 0)) / Self.unit) }
         }
         return weights
     }

@@ -28,12 +28,12 @@ package struct WorldRandom: Sendable {
     mutating func bits() -> UInt64 { generator.next() }
 
     /// Uniform in [0, 1).
-    mutating func unit() -> Float { Float(generator.next() >> 40) * (1 / Float(1 << 24)) }
+    package mutating func unit() -> Float { Float(generator.next() >> 40) * (1 / Float(1 << 24)) }
 
-    mutating func uniform(_ low: Float, _ high: Float) -> Float { low + (high - low) * unit() }
+    package mutating func uniform(_ low: Float, _ high: Float) -> Float { low + (high - low) * unit() }
 
     /// Uniform in the range, both ends included. The bias of the remainder is below 2⁻⁵⁰ for ranges used here.
-    mutating func integer(_ range: ClosedRange<Int>) -> Int {
+    package mutating func integer(_ range: ClosedRange<Int>) -> Int {
         range.lowerBound + Int(generator.next() % UInt64(range.count))
     }
 

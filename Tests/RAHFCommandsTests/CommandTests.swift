@@ -51,6 +51,9 @@ import Testing
         "score --model \(model) --threads 1000000 --prompt x \(picture)",
         "score --prompt x --outputs smell \(picture)",
         "gradient --model \(model) --prompt x --of beauty=1 --out /tmp/never.npy \(picture)",
+        "synthesize --out /tmp/never --count 0", "synthesize --out /tmp/never --count 3 --kinds smell",
+        "synthesize --out /tmp/never --count 3 --scenes 0.5", "synthesize --out /tmp/never --count 3 --size 8",
+        "synthesize --out /tmp/never --count 3 --contradicted 2",
         "gradient --model \(model) --prompt x --of overall=nan --out /tmp/never.npy \(picture)",
         "gradient --model \(model) --prompt x --of overall.mass=1 --out /tmp/never.npy \(picture)",
         "gradient --model \(model) --prompt x --of implausibility.sum=1 --out /tmp/never.npy \(picture)",
@@ -105,6 +108,32 @@ import Testing
         let lines = try lines(run.output)
         #expect(run.code == 1 && lines.map(\.status) == ["error", "ok"])
         #expect(lines[0].error?.code == "too_large" && run.output.contains("the limits are"))
+    }
+
+    @Test func importMakesAModelThatScores() throws {
+        let out = "/tmp/rahf-import-\(getpid())"
+        defer { try? FileManager.default.removeItem(atPath: out) }
+        let fixtures = Fixtures.path("RewardModelTests", "import")
+        let made = rahf(
+            "import --from huggingface --vit \(fixtures)/vit --t5 \(fixtures)/t5 --out \(out) --preset tiny --seed 3")
+        #expect(made.code == 0 && made.output.contains("seeded and untrained"))
+        let lines = try lines(
+            rahf("score --model \(out) --prompt 'a red cat' --format json \(Self.picture)").output)
+        #expect(lines.first?.status == "ok")
+        // A second import must not touch the first one's folder.
+        #expect(
+            rahf("import --from richhf \(fixtures)/port.pt --tokenizer \(Self.model)/spiece.model --out \(out)").code
+                == 1)
+        #expect(rahf("info --verify --model \(out)").code == 0)
+    }
+
+    @Test(arguments: [
+        "--from huggingface --vit x --out y", "--from richhf --out y", "--from richhf f --out y",
+        "--from richhf f --tokenizer t --vit x --out y", "--from huggingface --vit x --t5 y --out z --text-heads 3",
+        "--from huggingface --vit x --t5 y --out z --variant both", "--from elsewhere --out y",
+    ])
+    func importOptionsThatDoNotGoTogetherAreWrongUsage(arguments: String) {
+        #expect(rahf("import \(arguments)").code == 64)
     }
 
     @Test func aMissingModelFails() {

@@ -36,7 +36,7 @@ import Testing
     }
 
     /// The definition, pixel by pixel: the share of annotators with a point within height / 20 of the pixel's centre.
-    @Test(arguments: [40, 13, 111])
+    @Test(arguments: [40, 13, 111, 3, 1])
     func mapsAreTheShareOfAnnotatorsWhoseDisksCoverThePixel(height: Int) throws {
         var generator = SplitMix(state: UInt64(height))
         let annotations = (0..<3).map { _ in
@@ -108,5 +108,31 @@ import Testing
             """#
         let read = try JSONDecoder().decode(AnnotatedImage.self, from: Data(text.utf8))
         #expect(read.annotations[0] == .skip && read.annotations[1].implausible == [Point(x: 1, y: 2)])
+    }
+
+    /// Lines from anywhere: reading one ends in a record in range or a typed error.
+    @Test func damagedLinesAreErrorsOrRecordsInRange() throws {
+        let original = image(
+            [annotation(2, words: [1], points: [Point(x: 1.5, y: 2), Point(x: 29, y: 5)]), annotation(4), .skip],
+            height: 7)
+        let line = Array(try JSONEncoder().encode(original))
+        let digits = Array("0123456789-.e,[]{}\":truenl".utf8)
+        var generator = SplitMix(state: 21)
+        var taken = 0
+        for _ in 0..<20_000 {
+            var damaged = line
+            for _ in 0..<Int.random(in: 1...3, using: &generator) {
+                damaged[Int.random(in: 0..<damaged.count, using: &generator)] =
+                    digits[Int.random(in: 0..<digits.count, using: &generator)]
+            }
+            guard let read = try? JSONDecoder().decode(AnnotatedImage.self, from: Data(damaged)),
+                read.width < 4096, read.height < 4096, let record = try? Consolidation.consolidate(read)
+            else { continue }
+            taken += 1
+            #expect(ScoreKind.allCases.allSatisfy { (0...1).contains(record.scores[$0]) })
+            #expect(record.implausibility?.values.allSatisfy { (0...1).contains($0) } == true)
+            #expect(throws: Never.self) { try record.example() }
+        }
+        #expect(taken > 100)
     }
 }

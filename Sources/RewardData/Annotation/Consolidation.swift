@@ -43,6 +43,27 @@ public enum Consolidation {
             misaligned: marks.map { 2 * $0 > annotations.count })
     }
 
+    /// Each annotator beside all the others: what one of them says, and the others' consolidated feedback. How well the
+    /// one predicts the rest is what a model can be measured against.
+    ///
+    /// - Returns: a pair for each annotator who did not skip; none when fewer than two are left.
+    /// - Throws: as `consolidate`.
+    public static func leaveOneOut(
+        _ image: AnnotatedImage
+    ) throws(FeedbackDataError.Reason) -> [(one: FeedbackRecord, others: FeedbackRecord)] {
+        let annotations = image.annotations.filter { !$0.skipped }
+        guard annotations.count >= 2 else { return [] }
+        var pairs: [(one: FeedbackRecord, others: FeedbackRecord)] = []
+        for index in annotations.indices {
+            var (one, others) = (image, image)
+            one.annotations = [annotations[index]]
+            others.annotations = annotations
+            others.annotations.remove(at: index)
+            pairs.append((try consolidate(one), try consolidate(others)))
+        }
+        return pairs
+    }
+
     /// The mean of Likert scores in [0, 1]: (s − 1) / 4.
     public static func standardised(_ scores: [Int]) -> Float {
         let span = likert.upperBound - likert.lowerBound
@@ -55,8 +76,11 @@ public enum Consolidation {
         var map = Heatmap(width: width, height: height, values: [Float](repeating: 0, count: width * height))
         let radius = Double(height) / heightsPerRadius
         for point in points {
-            let rows = max(Int((point.y - radius - 0.5).rounded(.up)), 0)...min(Int(point.y + radius - 0.5), height - 1)
-            for row in rows {
+            let top = max(Int((point.y - radius - 0.5).rounded(.up)), 0)
+            let bottom = min(Int((point.y + radius - 0.5).rounded(.down)), height - 1)
+            // A disk smaller than a pixel may cover no centre.
+            guard top <= bottom else { continue }
+            for row in top...bottom {
                 let rise = Double(row) + 0.5 - point.y
                 let reach = radius * radius - rise * rise
                 guard reach >= 0 else { continue }

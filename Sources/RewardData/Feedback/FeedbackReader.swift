@@ -65,7 +65,11 @@ public struct SkipCounts: Sendable, Equatable {
     public init() {}
 
     public mutating func count(_ error: FeedbackDataError) {
-        byReason[error.reason.name, default: 0] += 1
+        count(error.reason.name)
+    }
+
+    public mutating func count(_ reason: String) {
+        byReason[reason, default: 0] += 1
     }
 
     public var total: Int { byReason.values.reduce(0, +) }

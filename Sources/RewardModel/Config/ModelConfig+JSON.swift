@@ -2,7 +2,7 @@ import FoundationEssentials
 
 extension ModelConfig {
     /// Reads `config.json` and checks its values.
-    static func decode(_ bytes: [UInt8], path: String) throws(WeightsError) -> ModelConfig {
+    package static func decode(_ bytes: [UInt8], path: String) throws(WeightsError) -> ModelConfig {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let config: ModelConfig
@@ -14,7 +14,7 @@ extension ModelConfig {
     }
 
     /// `config.json`, pretty and with sorted keys: the same configuration gives the same bytes.
-    func encoded() throws(WeightsError) -> [UInt8] {
+    package func encoded() throws(WeightsError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

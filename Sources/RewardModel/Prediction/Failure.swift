@@ -43,11 +43,15 @@ public enum FailureCode: String, CaseIterable, Sendable {
     /// A file could not be read or written.
     case fileError = "file_error"
     case internalError = "internal"
+    /// A request of this connection with the same id has not been answered yet.
+    case duplicateRequest = "duplicate_request"
+    /// No server answered.
+    case unavailable
 
     /// True when the same request may succeed later.
     public var isRetryable: Bool {
         switch self {
-        case .overloaded, .draining, .internalError: true
+        case .overloaded, .draining, .internalError, .unavailable: true
         default: false
         }
     }

@@ -95,6 +95,8 @@ public enum Note: Sendable, Equatable {
     case cmyk
     /// Samples had this many bits and were kept at full precision.
     case sampleDepth(Int)
+    /// Float samples lie outside [0, 1]; they were not clamped.
+    case pixelRange(minimum: Float, maximum: Float)
     /// Punctuation was stripped from the prompt, as the model expects (`rahf-facts`: the data set's matcher).
     case promptCleaned
     /// The decoder stopped at its length limit before the prompt's end; words past it are reported as aligned.
@@ -103,6 +105,8 @@ public enum Note: Sendable, Equatable {
     case wordsRealigned
     /// The heads of this model were never trained: its numbers mean nothing.
     case untrainedModel
+    /// A note of a later version's server, by its name.
+    case other(String)
 
     /// The name used on the wire and in JSON.
     public var kind: String {
@@ -113,10 +117,12 @@ public enum Note: Sendable, Equatable {
         case .exifOrientation: "exif_orientation"
         case .cmyk: "cmyk"
         case .sampleDepth: "sample_depth"
+        case .pixelRange: "pixel_range"
         case .promptCleaned: "prompt_cleaned"
         case .wordsCutShort: "words_cut_short"
         case .wordsRealigned: "words_realigned"
         case .untrainedModel: "untrained_model"
+        case .other(let name): name
         }
     }
 }

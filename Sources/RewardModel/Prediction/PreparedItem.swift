@@ -19,12 +19,13 @@ struct PreparedItem {
     init(_ item: PredictionItem, config: ModelConfig, tokenizer: Tokenizer) throws(Failure) {
         self.item = item
         notes = item.imageNotes
-        if case .float32(let samples) = item.image.samples, let bad = samples.firstIndex(where: { !$0.isFinite }) {
-            let pixel = bad / 3
-            throw Failure(
-                .invalidPixels,
-                "pixel (\(pixel % item.image.width), \(pixel / item.image.width)) is \(samples[bad]), not a finite number"
-            )
+        if case .float32(let samples) = item.image.samples {
+            if let bad = samples.firstIndex(where: { !$0.isFinite }) {
+                let (x, y) = (bad / 3 % item.image.width, bad / 3 / item.image.width)
+                throw Failure(.invalidPixels, "pixel (\(x), \(y)) is \(samples[bad]), not a finite number")
+            }
+            let (lowest, highest) = (samples.min() ?? 0, samples.max() ?? 0)
+            if lowest < 0 || highest > 1 { notes.append(.pixelRange(minimum: lowest, maximum: highest)) }
         }
         do { prompt = try PromptText.parse(item.prompt) } catch { throw Failure(error) }
         if prompt.wasCleaned { notes.append(.promptCleaned) }

@@ -28,7 +28,8 @@ public enum PromptError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 extension Failure {
-    init(_ error: PromptError) {
+    /// Why a prompt cannot be scored, as the commands and the service report it.
+    public init(_ error: PromptError) {
         switch error {
         case .tooManyBytes, .tooManyWords: self.init(.promptTooLong, error.description)
         case .empty, .noWords, .notUTF8: self.init(.invalidPrompt, error.description)

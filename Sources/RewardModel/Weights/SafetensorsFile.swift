@@ -15,6 +15,16 @@ public enum TensorDType: Sendable, Equatable {
         }
     }
 
+    /// The format's name for it.
+    var name: String {
+        switch self {
+        case .float32: "F32"
+        case .float16: "F16"
+        case .bfloat16: "BF16"
+        case .other(let name): name
+        }
+    }
+
     /// Bytes of one element; nil when unknown.
     var size: Int? {
         switch self {
@@ -44,7 +54,7 @@ public final class SafetensorsFile: Sendable {
     package let header: [UInt8]
     /// Bytes of the data section within the file.
     package let dataRange: Range<Int>
-    private let file: MappedFile
+    let file: MappedFile
 
     /// Metadata key under which our writer keeps the SHA-256 of the data section, so that opening a model of
     /// gigabytes need not read it all.

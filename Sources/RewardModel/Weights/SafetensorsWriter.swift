@@ -7,25 +7,29 @@ public struct SafetensorsWriter {
     public struct Entry: Sendable {
         public var name: String
         public var shape: [Int]
+        /// float32, float16 or bfloat16.
+        public var dtype: TensorDType
 
-        public init(name: String, shape: [Int]) {
+        public init(name: String, shape: [Int], dtype: TensorDType = .float32) {
             self.name = name
             self.shape = shape
+            self.dtype = dtype
         }
+
+        fileprivate var byteCount: Int { shape.reduce(dtype.size ?? 0, *) }
     }
 
     /// How values are stored; halves are rounded to the nearest, ties to even.
     public enum Format: String, Sendable, CaseIterable {
         case float32, float16, bfloat16
 
-        var name: String {
+        var dtype: TensorDType {
             switch self {
-            case .float32: "F32"
-            case .float16: "F16"
-            case .bfloat16: "BF16"
+            case .float32: .float32
+            case .float16: .float16
+            case .bfloat16: .bfloat16
             }
         }
-        var size: Int { self == .float32 ? 4 : 2 }
 
         func encode(_ value: Float) -> UInt16 {
             if self == .float16 { return Float16(value).bitPattern }
@@ -41,16 +45,30 @@ public struct SafetensorsWriter {
     public static func write(
         _ entries: [Entry], to path: String, format: Format = .float32, values: (Entry) -> [Float]
     ) throws(WeightsError) {
+        let stored = entries.map { Entry(name: $0.name, shape: $0.shape, dtype: format.dtype) }
+        try write(stored, to: path) { entry, put in
+            if format == .float32 { return values(entry).withUnsafeBytes(put) }
+            values(entry).map { format.encode($0).littleEndian }.withUnsafeBytes(put)
+        }
+    }
+
+    /// Writes tensors of any precision, asking for each one's bytes in turn: little-endian, row by row.
+    ///
+    /// - Parameter bytes: calls its second argument once with the whole tensor.
+    /// - Throws: `WeightsError.unreadable` with the system's reason; nothing is left at `path` then.
+    package static func write(
+        _ entries: [Entry], to path: String, bytes: (Entry, (UnsafeRawBufferPointer) -> Void) -> Void
+    ) throws(WeightsError) {
         var offset = 0
         // The data's hash is known only after the data: 64 digits are kept free for it.
         let blank = String(repeating: "0", count: 64)
         let metadata = "\"__metadata__\":{\"\(SafetensorsFile.hashKey)\":\""
         var parts: [String] = ["\(metadata)\(blank)\"}"]
         for entry in entries {
-            let size = entry.shape.reduce(format.size, *)
+            let size = entry.byteCount
             let shape = entry.shape.map(String.init).joined(separator: ",")
             parts.append(
-                "\"\(entry.name)\":{\"dtype\":\"\(format.name)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(offset + size)]}"
+                "\"\(entry.name)\":{\"dtype\":\"\(entry.dtype.name)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(offset + size)]}"
             )
             offset += size
         }
@@ -64,16 +82,14 @@ public struct SafetensorsWriter {
         ok = ok && fwrite(header, 1, header.count, file) == header.count
         var hash = SHA256()
         for entry in entries where ok {
-            let floats = values(entry)
-            precondition(floats.count == entry.shape.reduce(1, *), "values must fill \(entry.name)")
-            if format == .float32 {
-                ok = fwrite(floats, 4, floats.count, file) == floats.count
-                floats.withUnsafeBytes { hash.update($0) }
-            } else {
-                let halves = floats.map { format.encode($0).littleEndian }
-                ok = fwrite(halves, 2, halves.count, file) == halves.count
-                halves.withUnsafeBytes { hash.update($0) }
+            var isWritten = false
+            bytes(entry) { values in
+                precondition(!isWritten && values.count == entry.byteCount, "values must fill \(entry.name)")
+                isWritten = true
+                ok = fwrite(values.baseAddress, 1, values.count, file) == values.count
+                hash.update(values)
             }
+            precondition(isWritten, "\(entry.name) must get its values")
         }
         ok = ok && fseek(file, 8 + 1 + metadata.utf8.count, SEEK_SET) == 0
         ok = fputs(hash.hexDigest(), file) >= 0 && ok

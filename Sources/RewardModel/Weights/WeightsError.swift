@@ -22,7 +22,8 @@ public enum WeightsError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 extension Failure {
-    init(_ error: WeightsError) {
+    /// Why a model cannot be used, as the commands and the service report it.
+    public init(_ error: WeightsError) {
         if case .unreadable = error {
             self.init(.fileError, error.description)
         } else {

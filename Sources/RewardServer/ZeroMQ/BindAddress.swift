@@ -10,7 +10,7 @@ package struct BindAddress: Sendable, Equatable {
             switch self {
             case .malformed(let text): "\"\(text)\" is neither tcp://HOST:PORT nor ipc://PATH"
             case .notLoopback(let text):
-                "\(text) can be reached from other machines without encryption; bind to 127.0.0.1, or allow it as insecure"
+                "\(text) can be reached from other machines without encryption; bind to 127.0.0.1, or give --insecure"
             }
         }
     }

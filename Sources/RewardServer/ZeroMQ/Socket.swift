@@ -19,8 +19,9 @@ package final class Socket {
     package struct Multipart: Sendable, Equatable {
         /// The frames that were within the limit.
         package var frames: [[UInt8]]
-        /// Frames past the limit, read and thrown away.
-        package var discardedFrames: Int
+        /// Frames past the limits, read and thrown away.
+        package var discardedFrames = 0
+        package var discardedBytes = 0
     }
 
     private let context: Context
@@ -70,9 +71,10 @@ package final class Socket {
 
     /// Receives one whole message if there is one, without waiting.
     ///
-    /// Every frame is read, so the next call starts at a message; those past `maxFrames` are only counted.
-    package func receive(maxFrames: Int) throws(ZeroMQError) -> Multipart? {
-        var received = Multipart(frames: [], discardedFrames: 0)
+    /// Every frame is read, so the next call starts at a message; those past `maxFrames` or `maxBytes` are only counted.
+    package func receive(maxFrames: Int, maxBytes: Int = .max) throws(ZeroMQError) -> Multipart? {
+        var received = Multipart(frames: [])
+        var kept = 0
         var message = zmq_msg_t()
         zmq_msg_init(&message)
         defer { zmq_msg_close(&message) }
@@ -84,11 +86,13 @@ package final class Socket {
                 default: throw .last("receive")
                 }
             }
-            if received.frames.count < maxFrames {
-                let bytes = UnsafeRawBufferPointer(start: zmq_msg_data(&message), count: zmq_msg_size(&message))
-                received.frames.append(Array(bytes))
+            let size = zmq_msg_size(&message)
+            if received.discardedFrames == 0, received.frames.count < maxFrames, size <= maxBytes - kept {
+                received.frames.append(Array(UnsafeRawBufferPointer(start: zmq_msg_data(&message), count: size)))
+                kept += size
             } else {
                 received.discardedFrames += 1
+                received.discardedBytes += size
             }
         } while zmq_msg_more(&message) != 0
         return received

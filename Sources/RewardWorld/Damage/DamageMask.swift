@@ -1,7 +1,7 @@
 import Glibc
 
 /// Where a picture is damaged: 1 inside, 0 outside, a soft rim between.
-struct DamageMask: Sendable {
+package struct DamageMask: Sendable {
     enum Outline: String, CaseIterable, Sendable {
         case ellipse, rotatedEllipse = "rotated_ellipse", polygon, blob
     }
@@ -12,14 +12,14 @@ struct DamageMask: Sendable {
     /// In pixels; the outline wanders around it.
     let radius: Float
     /// Every pixel above zero lies in it.
-    let box: PixelBox
+    package let box: PixelBox
     /// Row by row over the box.
     let values: [Float]
 
     private static let directions = 256
 
     /// A random outline of 6 to 22% of the side in radius, anywhere in the picture.
-    init(size: Int, _ random: inout WorldRandom) {
+    package init(size: Int, _ random: inout WorldRandom) {
         let side = Float(size)
         // The square spreads the areas towards the small ones, which are harder.
         let share = random.unit()
@@ -106,8 +106,8 @@ struct DamageMask: Sendable {
     }
 
     @inline(__always)
-    func value(_ column: Int, _ row: Int) -> Float { values[row * box.width + column] }
+    package func value(_ column: Int, _ row: Int) -> Float { values[row * box.width + column] }
 
     /// Pixels at least half inside.
-    var area: Int { values.reduce(0) { $0 + ($1 >= 0.5 ? 1 : 0) } }
+    package var area: Int { values.reduce(0) { $0 + ($1 >= 0.5 ? 1 : 0) } }
 }

@@ -3,8 +3,8 @@ import Glibc
 /// Does one kind of damage to one place of a picture.
 ///
 /// Each kind gives new pixels for the mask's box; the mask blends them in, so that pixels outside it stay as they are.
-struct Damager {
-    typealias Pixel = Canvas.Pixel
+package struct Damager {
+    package typealias Pixel = Canvas.Pixel
 
     let clean: Canvas
     let mask: DamageMask
@@ -19,14 +19,14 @@ struct Damager {
     /// Pixels per pixel of a 192-pixel picture.
     var unit: Float { Float(clean.width) / 192 }
 
-    init(clean: Canvas, mask: DamageMask, donor: Canvas, random: WorldRandom) {
+    package init(clean: Canvas, mask: DamageMask, donor: Canvas, random: WorldRandom) {
         self.clean = clean
         self.mask = mask
         self.donor = donor
         self.random = random
     }
 
-    mutating func apply(_ kind: DamageKind) -> Canvas {
+    package mutating func apply(_ kind: DamageKind) -> Canvas {
         blend(damaged(kind))
     }
 

@@ -1,22 +1,22 @@
 import Glibc
-import RewardImage
+package import RewardImage
 
 /// A picture being made: one vector per pixel, red, green and blue in [0, 1] as in a file (not linear light), and a
 /// fourth lane that is nothing.
-struct Canvas: Sendable {
-    typealias Pixel = SIMD4<Float>
+package struct Canvas: Sendable {
+    package typealias Pixel = SIMD4<Float>
 
-    let width: Int
-    let height: Int
-    var pixels: [Pixel]
+    package let width: Int
+    package let height: Int
+    package var pixels: [Pixel]
 
-    init(width: Int, height: Int, fill: Pixel = .zero) {
+    package init(width: Int, height: Int, fill: Pixel = .zero) {
         self.width = width
         self.height = height
         pixels = [Pixel](repeating: fill, count: width * height)
     }
 
-    init(_ image: Image) {
+    package init(_ image: Image) {
         self.init(width: image.width, height: image.height)
         switch image.samples {
         case .uint8(let octets):
@@ -34,7 +34,7 @@ struct Canvas: Sendable {
     }
 
     /// Eight bits a sample, clamped and rounded.
-    var image: Image {
+    package var image: Image {
         let octets = [UInt8](unsafeUninitializedCapacity: pixels.count * 3) { target, count in
             pixels.withUnsafeBufferPointer { pixels in
                 for index in pixels.indices {
@@ -109,11 +109,11 @@ extension SIMD4<Float> {
 }
 
 /// A rectangle of pixels.
-struct PixelBox: Sendable, Equatable {
-    var x: Int
-    var y: Int
-    var width: Int
-    var height: Int
+package struct PixelBox: Sendable, Equatable {
+    package var x: Int
+    package var y: Int
+    package var width: Int
+    package var height: Int
 
     /// The part inside a picture, grown first by `margin` on every side.
     func grown(_ margin: Int, within width: Int, _ height: Int) -> PixelBox {

@@ -2,7 +2,7 @@ import Glibc
 
 extension Canvas {
     /// Gaussian blur of the whole picture, the rim repeated outside.
-    func blurred(_ sigma: Float) -> Canvas {
+    package func blurred(_ sigma: Float) -> Canvas {
         var result = self
         result.pixels = blurred(sigma, bounds)
         return result

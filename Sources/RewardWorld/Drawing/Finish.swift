@@ -2,7 +2,7 @@ import Glibc
 
 /// What happens to a whole picture after everything is drawn and damaged: tone, blur, noise and compression, the same
 /// for every copy of it.
-struct Finish: Sendable {
+package struct Finish: Sendable {
     var gamma: Float = 1
     /// About middle grey.
     var contrast: Float = 1
@@ -10,11 +10,11 @@ struct Finish: Sendable {
     /// Gain per channel.
     var tint = SIMD4<Float>(1, 1, 1, 0)
     /// Standard deviation in pixels of a 192-pixel picture; 0 for none.
-    var blur: Float = 0
+    package var blur: Float = 0
     /// Standard deviation in [0, 1]; 0 for none.
-    var noise: Float = 0
+    package var noise: Float = 0
     /// JPEG quality; nil for none.
-    var quality: Int?
+    package var quality: Int?
     let noiseStream: WorldRandom
 
     static let strongestBlur: Float = 1.8
@@ -22,7 +22,7 @@ struct Finish: Sendable {
     static let qualities = 15...95
 
     /// - Parameter keepsColours: for drawn scenes, whose prompts name colours that must still be told apart.
-    init(keepsColours: Bool, _ random: inout WorldRandom) {
+    package init(keepsColours: Bool, _ random: inout WorldRandom) {
         noiseStream = random.fork()
         if random.chance(0.25) { return }
         if random.chance(0.5) { gamma = exp(random.uniform(-0.75, 0.75) * (keepsColours ? 0.7 : 1)) }
@@ -36,7 +36,7 @@ struct Finish: Sendable {
         if random.chance(0.5) { quality = random.integer(Self.qualities) }
     }
 
-    func apply(to canvas: Canvas) -> Canvas {
+    package func apply(to canvas: Canvas) -> Canvas {
         var result = canvas
         toned(&result)
         if blur > 0 { result = result.blurred(blur * Float(canvas.width) / 192) }

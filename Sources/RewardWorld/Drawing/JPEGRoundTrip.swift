@@ -4,10 +4,10 @@ import Glibc
 /// quantisation with the standard's example tables scaled as libjpeg scales them by quality (ITU-T T.81, annex K).
 ///
 /// The entropy coder is lossless and left out.
-enum JPEGRoundTrip {
+package enum JPEGRoundTrip {
     typealias Row = SIMD8<Float>
 
-    static func apply(to canvas: Canvas, quality: Int) -> Canvas {
+    package static func apply(to canvas: Canvas, quality: Int) -> Canvas {
         apply(to: canvas, canvas.bounds, quality: quality)
     }
 

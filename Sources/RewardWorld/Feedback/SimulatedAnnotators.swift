@@ -1,8 +1,8 @@
-import RewardData
-import RewardModel
+package import RewardData
+package import RewardModel
 
 /// Three people who see the truth through their habits and their noise.
-enum SimulatedAnnotators {
+package enum SimulatedAnnotators {
     /// One person's habits.
     struct Habits: Sendable {
         /// Added to every Likert score.
@@ -24,10 +24,10 @@ enum SimulatedAnnotators {
     static let strayPoint: Float = 0.02
     static let strayWord: Float = 0.008
     static let skip: Float = 0.01
-    static let mostPoints = 16
+    static let mostPoints = 24
 
     /// What there is to see.
-    struct Sight: Sendable {
+    package struct Sight: Sendable {
         var size: Int
         var scores: Scores
         /// How strongly each pixel looks implausible, 0 to 1; nil when none does.
@@ -35,9 +35,21 @@ enum SimulatedAnnotators {
         var misaligned: [Float]?
         var wordCount: Int
         var contradicted: Set<Int>
+
+        package init(
+            size: Int, scores: Scores, implausible: [Float]?, misaligned: [Float]?, wordCount: Int,
+            contradicted: Set<Int>
+        ) {
+            self.size = size
+            self.scores = scores
+            self.implausible = implausible
+            self.misaligned = misaligned
+            self.wordCount = wordCount
+            self.contradicted = contradicted
+        }
     }
 
-    static func annotate(_ sight: Sight, _ random: inout WorldRandom) -> [Annotation] {
+    package static func annotate(_ sight: Sight, _ random: inout WorldRandom) -> [Annotation] {
         // One person at most passes a picture over, so that somebody is left.
         let skipper = random.chance(skip * Float(panel.count)) ? random.integer(0...panel.count - 1) : nil
         return panel.enumerated().map { index, habits in
@@ -71,7 +83,8 @@ enum SimulatedAnnotators {
         if let weights, random.chance(habits.attention) {
             let places = weights.indices.filter { weights[$0] > 0.05 }
             let mass = places.reduce(Float(0)) { $0 + min(weights[$1], 1) }
-            let wanted = Int((mass / (.pi * disk * disk) * 1.1 * habits.eagerness + random.uniform(0.1, 0.9)).rounded())
+            let wanted = Int(
+                (mass / (.pi * disk * disk) * 1.45 * habits.eagerness + random.uniform(0.1, 0.9)).rounded())
             if !places.isEmpty {
                 for _ in 0..<min(max(wanted, 1), mostPoints) {
                     points.append(spot(weights, places, points, size, &random))

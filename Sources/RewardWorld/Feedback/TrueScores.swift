@@ -2,15 +2,21 @@ import Glibc
 import RewardModel
 
 /// The rules by which a made picture has its true scores, all in [0, 1].
-enum TrueScores {
+package enum TrueScores {
     /// What a damaged copy differs by from its clean copy.
-    struct Change: Sendable {
+    package struct Change: Sendable {
         /// The share of the picture inside the masks.
         var area: Float
         /// The share of the masks where some channel changed by more than 12 levels of 255.
         var visibleShare: Float
         /// The mean change inside the masks, in levels of 255.
         var meanChange: Float
+
+        package init(area: Float, visibleShare: Float, meanChange: Float) {
+            self.area = area
+            self.visibleShare = visibleShare
+            self.meanChange = meanChange
+        }
 
         /// Fainter damage is not asked of anybody.
         var isVisible: Bool { visibleShare >= leastVisibleShare && meanChange >= leastMeanChange }
@@ -23,20 +29,20 @@ enum TrueScores {
 
     /// 1 for a clean picture; a damaged one falls by 0.35 at least, and the more the larger and plainer the damage:
     /// 1 − (0.35 + 0.65 (1 − exp(−(12 · area · visible share + mean change / 60)))).
-    static func plausibility(_ change: Change?) -> Float {
+    package static func plausibility(_ change: Change?) -> Float {
         guard let change else { return 1 }
         let weight = 12 * change.area * change.visibleShare + change.meanChange / 60
         return 0.65 * exp(-weight)
     }
 
     /// 1 when nothing is contradicted, else 0.75 (1 − the share of the stated facts that are false).
-    static func alignment(_ prompt: PromptTruth) -> Float {
+    package static func alignment(_ prompt: PromptTruth) -> Float {
         guard prompt.falseFacts > 0 else { return 1 }
         return 0.75 * (1 - Float(prompt.falseFacts) / Float(max(prompt.facts, 1)))
     }
 
     /// What makes a picture less pleasing, each 0 (not at all) to 1.
-    struct Blemishes: Sendable {
+    package struct Blemishes: Sendable {
         var blur: Float
         var noise: Float
         var compression: Float
@@ -47,7 +53,7 @@ enum TrueScores {
         var imbalance: Float
 
         /// Of the picture as it is shown, and of what was done to it.
-        init(_ picture: Canvas, _ finish: Finish) {
+        package init(_ picture: Canvas, _ finish: Finish) {
             blur = finish.blur / Finish.strongestBlur
             noise = finish.noise / Finish.strongestNoise
             let lost = finish.quality.map {
@@ -88,7 +94,7 @@ enum TrueScores {
         }
 
         /// How much they cost together.
-        var cost: Float {
+        package var cost: Float {
             0.32 * blur + 0.28 * noise + 0.16 * compression + 0.36 * exposure + 0.26 * flatness + 0.10 * dullness
                 + 0.14 * discord + 0.12 * imbalance
         }

@@ -6,6 +6,13 @@ package struct PromptTruth: Sendable, Equatable {
     /// Facts that the prompt states about the picture, and how many of them are false.
     package var facts: Int
     package var falseFacts: Int
+
+    package init(prompt: String, contradicted: [ContradictedWord], facts: Int, falseFacts: Int) {
+        self.prompt = prompt
+        self.contradicted = contradicted
+        self.facts = facts
+        self.falseFacts = falseFacts
+    }
 }
 
 package struct ContradictedWord: Sendable, Equatable, Codable {
@@ -15,7 +22,7 @@ package struct ContradictedWord: Sendable, Equatable, Codable {
 }
 
 /// Puts a claim into words, in many ways, and says which words the picture contradicts.
-enum PromptWriter {
+package enum PromptWriter {
     private static let numbers = ["zero", "one", "two", "three", "four", "five"]
     private static let openings = [
         "a picture of", "a drawing of", "an image of", "an illustration of", "a picture with", "a simple drawing of",
@@ -23,7 +30,7 @@ enum PromptWriter {
     static let wordLimit = 20
 
     /// Groups of `claim` past those of `scene` are not in the picture at all.
-    static func write(_ claim: SceneSpec, about scene: SceneSpec, _ random: inout WorldRandom) -> PromptTruth {
+    package static func write(_ claim: SceneSpec, about scene: SceneSpec, _ random: inout WorldRandom) -> PromptTruth {
         for attempt in 0..<6 {
             var writer = Writer(terse: attempt >= 4)
             writer.write(claim, scene, &random)

@@ -1,9 +1,9 @@
 /// Makes up scenes, and prompts' claims that contradict them.
-enum ScenePlanner {
+package enum ScenePlanner {
     static let maximumCount = 5
 
     /// A scene of one to three groups that differ in shape or colour.
-    static func scene(photograph: String?, _ random: inout WorldRandom) -> SceneSpec {
+    package static func scene(photograph: String?, _ random: inout WorldRandom) -> SceneSpec {
         let ground = ground(photograph, &random)
         let groupCount = random.pick([1, 1, 2, 2, 2, 2, 3])
         let colours = random.shuffled(ColourName.allCases.filter { stands($0, on: ground) })
@@ -75,7 +75,7 @@ enum ScenePlanner {
     }
 
     /// What a prompt claims instead of the truth: some facts changed, or a group that is not there.
-    static func contradicting(_ scene: SceneSpec, _ random: inout WorldRandom) -> SceneSpec {
+    package static func contradicting(_ scene: SceneSpec, _ random: inout WorldRandom) -> SceneSpec {
         var claim = scene
         // A third group leaves no words for patterns.
         let plain = claim.groups.allSatisfy { $0.pattern == .plain }
@@ -101,7 +101,7 @@ enum ScenePlanner {
     }
 
     /// The groups of the picture about which the claim says something false.
-    static func wrongGroups(_ claim: SceneSpec, _ scene: SceneSpec) -> Set<Int> {
+    package static func wrongGroups(_ claim: SceneSpec, _ scene: SceneSpec) -> Set<Int> {
         var wrong = Set(scene.groups.indices.filter { claim.groups[$0] != scene.groups[$0] })
         if claim.relation != scene.relation { wrong.formUnion([0, 1]) }
         return wrong

@@ -1,0 +1,162 @@
+"""The asyncio client: many calls at once over one connection, which the server joins into batches."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy
+import zmq
+import zmq.asyncio
+from numpy.typing import NDArray
+
+from . import messages
+from .client import objective, prepare_all, reward_array
+from .messages import Item, Reply
+from .retrying import NO_ANSWER, Chunk, Policy, lost, settle, split
+from .schema import pb
+from .types import Code, Health, ItemError, Model, Objective, ProtocolError, RequestError, Result, Status
+
+__all__ = ["AsyncClient", "ItemError"]
+
+
+class AsyncClient:
+    """Belongs to the event loop that first uses it."""
+
+    def __init__(self, endpoint: str | Sequence[str] = "tcp://127.0.0.1:5555", policy: Policy | None = None) -> None:
+        self._endpoints = [endpoint] if isinstance(endpoint, str) else list(endpoint)
+        if not self._endpoints:
+            raise ValueError("no endpoint")
+        self.policy = policy or Policy()
+        self._context: zmq.asyncio.Context | None = None
+        self._socket: zmq.asyncio.Socket | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._waiting: dict[bytes, asyncio.Future[list[bytes]]] = {}
+        self.model: Model | None = None
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+            self._reader = None
+        if self._socket is not None:
+            self._socket.close(linger=0)
+            self._socket = None
+        if self._context is not None:
+            self._context.term()
+            self._context = None
+
+    async def score(
+        self, images: Sequence[Any], prompts: str | Sequence[str | bytes], outputs: Sequence[str] = ("scores",),
+        *, layout: str | None = None, heatmap_dtype: str = "float32",
+    ) -> list[Result]:
+        """As `Client.score`."""
+        return await self._run(
+            prepare_all(images, prompts, outputs, layout=layout, heatmap_dtype=heatmap_dtype))
+
+    async def rewards(
+        self, images: Sequence[Any], prompts: str | Sequence[str | bytes],
+        weights: Mapping[str, float] | None = None, *, on_error: str = "raise", layout: str | None = None,
+    ) -> NDArray[numpy.float32]:
+        """As `Client.rewards`."""
+        results = await self.score(images, prompts, layout=layout)
+        array: NDArray[numpy.float32] = reward_array(
+            results, {"overall": 1.0} if weights is None else weights, on_error)
+        return array
+
+    async def gradient(
+        self, images: Sequence[Any], prompts: str | Sequence[str | bytes], of: Objective | Mapping[str, float],
+        outputs: Sequence[str] = (), *, layout: str | None = None, gradient_dtype: str = "float32",
+    ) -> list[Result]:
+        """As `Client.gradient`."""
+        return await self._run(prepare_all(
+            images, prompts, outputs, objective(of), layout=layout, gradient_dtype=gradient_dtype))
+
+    async def health(self) -> Health:
+        """As `Client.health`."""
+        request_id = os.urandom(16)
+        frames = await self._exchange(request_id, messages.encode_simple(request_id, pb.VERB_HEALTH))
+        if frames is None:
+            raise RequestError(Status(Code.UNAVAILABLE, NO_ANSWER, retryable=True))
+        reply = messages.decode(frames)
+        if reply.health is None:
+            raise ProtocolError("a HEALTH reply without health")
+        return reply.health
+
+    async def _run(self, items: Sequence[Item]) -> list[Result]:
+        results: list[Result | None] = [None] * len(items)
+        window = asyncio.Semaphore(self.policy.window)
+
+        async def one(chunk: Chunk) -> None:
+            async with window:
+                await self._chunk(chunk, items, results)
+
+        await asyncio.gather(*(one(chunk) for chunk in split(items, self.policy)))
+        return [result for result in results if result is not None]
+
+    async def _chunk(self, chunk: Chunk, items: Sequence[Item], results: list[Result | None]) -> None:
+        started = time.monotonic()
+        while True:
+            request_id = os.urandom(16)
+            chosen = [items[position] for position in chunk.positions]
+            frames = await self._exchange(
+                request_id, messages.encode_items(request_id, chosen, int(self.policy.timeout * 1000)))
+            if frames is None:
+                chunk = lost(chunk, self.policy)
+                continue
+            reply: Reply = messages.decode(frames)
+            self.model = reply.model
+            again = settle(chunk, reply, results, self.policy)
+            if again is None:
+                return
+            chunk, delay = again
+            if not reply.status.ok and time.monotonic() + delay - started > self.policy.patience:
+                raise RequestError(reply.status)
+            await asyncio.sleep(delay)
+
+    async def _exchange(self, request_id: bytes, frames: list[bytes]) -> list[bytes] | None:
+        """The reply's frames; None when there is none in time, after which the next try connects anew."""
+        socket = self._connected()
+        answer: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = answer
+        try:
+            await socket.send_multipart([b"", *frames], copy=False)
+            return await asyncio.wait_for(answer, self.policy.timeout + 1.0)
+        except (asyncio.TimeoutError, TimeoutError):
+            if self._socket is socket and len(self._waiting) == 1:
+                # Nobody else waits on this connection.
+                await self.close()
+                self._endpoints.append(self._endpoints.pop(0))
+            return None
+        finally:
+            self._waiting.pop(request_id, None)
+
+    def _connected(self) -> zmq.asyncio.Socket:
+        if self._context is None:
+            self._context = zmq.asyncio.Context()
+        if self._socket is None:
+            self._socket = self._context.socket(zmq.DEALER)
+            self._socket.linger = 0
+            self._socket.connect(self._endpoints[0])
+            self._reader = asyncio.create_task(self._read(self._socket))
+        return self._socket
+
+    async def _read(self, socket: zmq.asyncio.Socket) -> None:
+        while True:
+            frames = await socket.recv_multipart()
+            frames = frames[1:] if frames and frames[0] == b"" else frames
+            answer = self._waiting.get(messages.reply_id(frames) or b"")
+            if answer is not None and not answer.done():
+                answer.set_result(frames)

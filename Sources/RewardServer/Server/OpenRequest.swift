@@ -1,0 +1,58 @@
+import RewardModel
+import RewardWire
+
+/// A request that was accepted and has not been answered.
+struct OpenRequest {
+    let id: [UInt8]
+    let route: Listener.Route
+    /// Its name in the scheduler.
+    let key: JobKey
+    let arrived: Duration
+    let deadline: Duration?
+    private(set) var answers: [ItemAnswer?]
+    private(set) var unanswered: Int
+    private var started: Duration?
+    private var ended: Duration?
+    private var largestBatch = 0
+
+    init(
+        id: [UInt8], route: Listener.Route, key: JobKey, items: Int, arrived: Duration, deadline: Duration?
+    ) {
+        self.id = id
+        self.route = route
+        self.key = key
+        self.arrived = arrived
+        self.deadline = deadline
+        answers = [ItemAnswer?](repeating: nil, count: items)
+        unanswered = items
+    }
+
+    mutating func noteStart(batch: Int, now: Duration) {
+        if started == nil { started = now }
+        largestBatch = max(largestBatch, batch)
+    }
+
+    mutating func set(_ answer: ItemAnswer, at index: Int, now: Duration) {
+        if answers[index] == nil { unanswered -= 1 }
+        answers[index] = answer
+        ended = now
+    }
+
+    /// All answers, the missing ones filled.
+    func completed(_ missing: @autoclosure () -> ItemAnswer) -> [ItemAnswer] {
+        answers.map { $0 ?? missing() }
+    }
+
+    func timings(now: Duration) -> WireTimings {
+        var timings = WireTimings()
+        timings.queueMs = Self.milliseconds((started ?? now) - arrived)
+        if let started { timings.computeMs = Self.milliseconds((ended ?? now) - started) }
+        timings.batchSize = UInt32(clamping: largestBatch)
+        return timings
+    }
+
+    private static func milliseconds(_ duration: Duration) -> Float {
+        let (seconds, attoseconds) = duration.components
+        return Float(Double(seconds) * 1e3 + Double(attoseconds) * 1e-15)
+    }
+}

@@ -1,0 +1,25 @@
+package import RewardWire
+
+/// How a server listens and what it takes.
+package struct ServerConfiguration: Sendable {
+    /// Where it listens, at least one.
+    package var addresses: [BindAddress]
+    /// What one message may hold.
+    package var limits = MessageLimits()
+    /// The queue's bounds, the batch size and the wait for fuller batches.
+    package var queue = SchedulerLimits()
+    /// How long a drain may take before what is left is answered as draining. The default is 30 s.
+    package var drainTime = Duration.seconds(30)
+    /// Replies kept for a client that does not read them. The default is 32; the next one costs it all it has queued.
+    package var repliesPerClient = 32
+    /// Messages of one client that wait in memory before the network's own back pressure. The default is 8.
+    package var messagesPerClient = 8
+
+    package init(addresses: [BindAddress]) {
+        self.addresses = addresses
+    }
+
+    var queueLimits: ReplyWriter.QueueLimits {
+        .init(maxBatch: queue.maxBatch, maxQueuedItems: queue.maxQueuedItems, maxQueuedBytes: queue.maxQueuedBytes)
+    }
+}
