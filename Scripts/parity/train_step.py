@@ -83,9 +83,9 @@ def entropy(z, t, weight):
     return (1 - t) * z + (1 + (weight - 1) * t) * F.softplus(-z)
 
 
-def loss_of(model, values):
+def loss_of(model, values, dtype=torch.float64):
     """The whole loss of the batch, from the description in Sources/RewardTraining/Config/TrainingConfig.swift."""
-    pixels = torch.stack([torch.from_numpy(v["pixels"]).double().permute(2, 0, 1) / 255 for v in values])
+    pixels = torch.stack([torch.from_numpy(v["pixels"]).to(dtype).permute(2, 0, 1) / 255 for v in values])
     prompts = [v["prompt"] for v in values]
     visual = model.visual(pixels)
     shared, mask = model.encode(visual, [model.tokens(p) for p in prompts])
@@ -103,7 +103,7 @@ def loss_of(model, values):
             maps = [logits[k] for k in HEATMAPS] if model.multi else model.heatmap_logits(x)
         head = model.head("score", kind)
         score = torch.sigmoid(head.logits(x, maps) if maps else head.logits(x))
-        target = torch.tensor([float(v["scores"][index]) for v in values]).double()
+        target = torch.tensor([float(v["scores"][index]) for v in values], dtype=dtype)
         total = total + LOSSES["score"] * (score - target).pow(2).mean()
         if kind == "plausibility":
             clean = torch.stack([s for s, v in zip(score, values) if v["clean"]])
@@ -112,7 +112,7 @@ def loss_of(model, values):
     for kind in HEATMAPS:
         z = logits[kind]
         p = torch.sigmoid(z)
-        t = torch.stack([resized(v["maps"][kind], z.shape[-1]) for v in values])
+        t = torch.stack([resized(v["maps"][kind], z.shape[-1]) for v in values]).to(dtype)
         total = total + LOSSES["heatmap"] * (p - t).pow(2).mean()
         total = total + LOSSES["heatmap_entropy"] * entropy(z, t, LOSSES["positive_weight"]).mean()
         sums = [x.flatten(1).sum(1) for x in (p * t, p, t)]
@@ -132,7 +132,7 @@ def words(model, values, text, mask):
             place = 0
             for word, wrong in zip(v["prompt"].split(), v["words"]):
                 count = len(model.tokenizer.encode(word))
-                label = torch.full((count,), float(wrong), dtype=torch.float64)
+                label = torch.full((count,), float(wrong), dtype=z.dtype)
                 parts.append(entropy(z[row, place:place + count], label, LOSSES["word_positive_weight"]))
                 place += count
         return torch.cat(parts).mean()

@@ -38,6 +38,9 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "Threads; the result does not depend on it. The default is the machine's processors.")
     var threads: Int?
 
+    @Option(help: "Stop with a checkpoint after this step, as a success.")
+    var until: Int?
+
     func run() throws {
         guard let format = SafetensorsWriter.Format(rawValue: format) else {
             throw ValidationError("--format is bfloat16, float16 or float32, not '\(format)'")
@@ -64,12 +67,18 @@ struct TrainCommand: ParsableCommand {
             options: .init(threads: threads, format: format))
         if trainer.step > 0 { print("going on after step \(trainer.step)") }
         var lines = TrainingLines()
-        let outcome = try trainer.run(report: { lines.show($0) }, shouldStop: { StopSignal.received != 0 })
+        if let until, trainer.step >= until { return print("step \(trainer.step) was reached before") }
+        var step = trainer.step
+        let outcome = try trainer.run(
+            report: { report in
+                if case .step(let taken) = report { step = taken.step }
+                lines.show(report)
+            }, shouldStop: { StopSignal.received != 0 || step == until })
         switch outcome {
         case .finished: print("\(out)/model: trained for \(trainer.step) steps")
         case .stopped(let step):
             print("stopped after step \(step); the same command goes on from there")
-            throw ExitCode(128 + StopSignal.received)
+            if StopSignal.received != 0 { throw ExitCode(128 + StopSignal.received) }
         }
     }
 }
