@@ -72,11 +72,16 @@ let package = Package(
             name: "RewardData", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
         .target(name: "RewardMetrics", swiftSettings: safe),
         .target(
+            name: "RewardTraining",
+            dependencies: ["TensorGraph", "TensorCPU", "RewardModel", "RewardImage", "RewardData"],
+            swiftSettings: gates),
+        .target(
             name: "RewardWorld", dependencies: ["RewardData", "RewardModel", "RewardImage"], swiftSettings: gates),
         .target(
             name: "RAHFCommands",
             dependencies: [
-                "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardWorld", "RewardServer",
+                "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardTraining", "RewardWorld",
+                "RewardServer",
                 "RewardWire",
                 "TensorCPU", argumentParser, log,
             ] + subprocess,
@@ -114,6 +119,12 @@ let package = Package(
         .testTarget(
             name: "RewardMetricsTests", dependencies: ["RewardMetrics", "RewardTestSupport"],
             exclude: ["Fixtures"], swiftSettings: gates),
+        .testTarget(
+            name: "RewardTrainingTests",
+            dependencies: [
+                "RewardTraining", "RewardData", "RewardModel", "RewardImage", "TensorGraph", "TensorCPU",
+                "RewardTestSupport",
+            ], swiftSettings: gates),
         .testTarget(
             name: "RewardWorldTests",
             dependencies: ["RewardWorld", "RewardData", "RewardModel", "RewardImage", "RewardTestSupport"],

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Speed against PyTorch, memory and start at the paper's sizes, then memory over many mixed requests.
-# usage: bench.sh [speed] [memory]     both by default; options of Scripts/bench/bench.py follow after --
+# Speed against PyTorch, memory and start at the paper's sizes, then a training step, then memory over many mixed requests.
+# usage: bench.sh [speed] [training] [memory]     all by default; options of Scripts/bench/bench.py follow after --
 set -eu
 cd "$(dirname "$0")/.."
 . Scripts/parity/environment.sh
@@ -13,9 +13,10 @@ work=out/parity
 mkdir -p "$work"
 vocabulary=$work/t5.model
 [ -s "$vocabulary" ] || "$python" Scripts/t5-vocabulary.py "$vocabulary"
-for part in ${parts:-speed memory}; do
+for part in ${parts:-speed training memory}; do
     case $part in
     speed) "$python" Scripts/bench/bench.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" "$@" ;;
+    training) "$python" Scripts/bench/train.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" ;;
     memory)
         image=Examples/photographs/coffee.jpg
         small=Tests/RewardModelTests/Fixtures/golden-multi-port/spiece.model

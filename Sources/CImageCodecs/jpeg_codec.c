@@ -103,3 +103,36 @@ failed:
     image->samples = NULL;
     return status;
 }
+
+uint8_t *rci_encode_jpeg(const uint8_t *samples, uint32_t width, uint32_t height, int32_t quality, size_t *count) {
+    struct jpeg_compress_struct jpeg = {0};
+    errors handler;
+    rci_image unused = {0};
+    jpeg.err = jpeg_std_error(&handler.base);
+    handler.base.error_exit = on_error;
+    handler.image = &unused;
+    unsigned char *buffer = NULL;
+    unsigned long size = 0;
+    if (setjmp(handler.jump)) {
+        jpeg_destroy_compress(&jpeg);
+        free(buffer);
+        return NULL;
+    }
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &buffer, &size);
+    jpeg.image_width = width;
+    jpeg.image_height = height;
+    jpeg.input_components = 3;
+    jpeg.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&jpeg);
+    jpeg_set_quality(&jpeg, quality, TRUE);
+    jpeg_start_compress(&jpeg, TRUE);
+    while (jpeg.next_scanline < height) {
+        JSAMPROW row = (JSAMPROW)(samples + (size_t)jpeg.next_scanline * width * 3);
+        jpeg_write_scanlines(&jpeg, &row, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    *count = size;
+    return buffer;
+}

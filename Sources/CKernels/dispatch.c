@@ -122,6 +122,9 @@ void rk_softmax_grad_rows(const float *p, const float *dp, float *dx, int64_t ro
                           float scale) {
     table()->softmax_grad_rows(p, dp, dx, rows, n, stride, scale);
 }
+void rk_cross_entropy_rows(const float *x, const int32_t *classes, float *y, int64_t rows, int64_t n) {
+    table()->cross_entropy_rows(x, classes, y, rows, n);
+}
 void rk_layer_norm(const float *x, float *y, int64_t rows, int64_t n, const float *gamma, const float *beta,
                    float eps) {
     table()->layer_norm(x, y, rows, n, gamma, beta, eps);
@@ -147,6 +150,27 @@ void rk_add(const float *a, const float *b, float *y, int64_t n) {
 }
 void rk_mul(const float *a, const float *b, float *y, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] = a[i] * b[i];
+}
+void rk_transpose(const float *x, int64_t rows, int64_t columns, float *y, int64_t stride) {
+    // Blocks of 16 by 16: each cache line of either side is touched once.
+    for (int64_t r0 = 0; r0 < rows; r0 += 16) {
+        int64_t r1 = r0 + 16 < rows ? r0 + 16 : rows;
+        for (int64_t c0 = 0; c0 < columns; c0 += 16) {
+            int64_t c1 = c0 + 16 < columns ? c0 + 16 : columns;
+            for (int64_t c = c0; c < c1; c++)
+                for (int64_t r = r0; r < r1; r++) y[c * stride + r] = x[r * columns + c];
+        }
+    }
+}
+void rk_sum_rows(const float *x, int64_t rows, int64_t n, int64_t stride, float *y, int accumulate) {
+    if (!accumulate) {
+        if (rows == 0) return;
+        memcpy(y, x, (size_t)n * 4);
+        x += stride;
+        rows--;
+    }
+    for (int64_t r = 0; r < rows; r++, x += stride)
+        for (int64_t i = 0; i < n; i++) y[i] += x[i];
 }
 void rk_scale(const float *a, float s, float t, float *y, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] = a[i] * s + t;

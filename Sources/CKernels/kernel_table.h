@@ -14,6 +14,7 @@ typedef struct {
                           const rk_epilogue *);
     void (*softmax_rows)(const float *, float *, int64_t, int64_t, int64_t);
     void (*softmax_grad_rows)(const float *, const float *, float *, int64_t, int64_t, int64_t, float);
+    void (*cross_entropy_rows)(const float *, const int32_t *, float *, int64_t, int64_t);
     void (*attention_rows)(float *, int64_t, int64_t, float, const float *, int64_t);
     void (*layer_norm)(const float *, float *, int64_t, int64_t, const float *, const float *, float);
     void (*rms_norm)(const float *, float *, int64_t, int64_t, const float *, float);

@@ -60,6 +60,29 @@ static inline vf erf_vf(vf x) {
     return select_vf(a < splat(1.0f), near, far);
 }
 
+// log(1 + u) for u in [0, 1] by 2 atanh(u / (2 + u)): the series' last term is under 1e-9.
+static inline vf log1p_vf(vf u) {
+    vf s = u / (u + 2.0f);
+    vf z = s * s;
+    vf p = splat(2.0f / 17);
+    p = p * z + 2.0f / 15;
+    p = p * z + 2.0f / 13;
+    p = p * z + 2.0f / 11;
+    p = p * z + 2.0f / 9;
+    p = p * z + 2.0f / 7;
+    p = p * z + 2.0f / 5;
+    p = p * z + 2.0f / 3;
+    p = p * z + 2.0f;
+    return p * s;
+}
+
+// max(x, 0) + log(1 + e^-|x|)
+static inline vf softplus_vf(vf x) {
+    vi negative = x < splat(0);
+    vf tail = log1p_vf(exp_vf(select_vf(negative, x, -x)));
+    return select_vf(negative, splat(0), x) + tail;
+}
+
 static inline vf sigmoid_vf(vf x) { return 1.0f / (exp_vf(-x) + 1.0f); }
 
 // tanh(u) = 2 sigmoid(2u) - 1, with u = sqrt(2/pi) (x + 0.044715 x^3).
@@ -73,6 +96,7 @@ static inline vf activate_vf(vf x, int32_t kind) {
     case RK_GELU_ERF: return x * 0.5f * (erf_vf(x * 0.70710678f) + 1.0f);
     case RK_GELU_TANH: return x * gelu_tanh_gate(x);
     case RK_SIGMOID: return sigmoid_vf(x);
+    case RK_SOFTPLUS: return softplus_vf(x);
     default: return x;
     }
 }
@@ -90,6 +114,7 @@ static inline vf slope_vf(vf x, int32_t kind) {
         vf s = sigmoid_vf(x);
         return s * (1.0f - s);
     }
+    case RK_SOFTPLUS: return sigmoid_vf(x);
     default: return splat(1);
     }
 }
@@ -218,6 +243,28 @@ static void softmax_rows(const float *x, float *y, int64_t rows, int64_t n, int6
     for (int64_t r = 0; r < rows; r++) softmax_row(x + r * stride, y + r * stride, n, 1, 0);
 }
 
+static void cross_entropy_rows(const float *x, const int32_t *classes, float *y, int64_t rows, int64_t n) {
+    for (int64_t r = 0; r < rows; r++, x += n) {
+        vf highest = splat(-INFINITY);
+        FOR_VECTORS(
+            n, { highest = max_vf(load(x + i), highest); },
+            {
+                vf v = load_part(x + i, rest);
+                for (int64_t j = rest; j < VL; j++) v[j] = -INFINITY;
+                highest = max_vf(v, highest);
+            })
+        float top = max_lanes(highest);
+        vf total = splat(0);
+        for (i = 0; i + VL <= n; i += VL) total += exp_vf(load(x + i) - top);
+        if (rest > 0) {
+            vf e = exp_vf(load_part(x + i, rest) - top);
+            for (int64_t j = rest; j < VL; j++) e[j] = 0;
+            total += e;
+        }
+        y[r] = logf(sum_lanes(total)) + (top - x[classes[r]]);
+    }
+}
+
 // Scores to probabilities: x = softmax(scale * x + bias).
 static void attention_rows(float *x, int64_t rows, int64_t n, float scale, const float *bias, int64_t bias_stride) {
     for (int64_t r = 0; r < rows; r++)
@@ -237,15 +284,38 @@ static void layer_norm(const float *x, float *y, int64_t rows, int64_t n, const 
     for (int64_t r = 0; r < rows; r++, x += n, y += n) {
         float mean = row_sum(x, n) / (float)n;
         float scale = 1.0f / sqrtf(row_square_from(x, mean, n) / (float)n + eps);
-        for (int64_t j = 0; j < n; j++)
-            y[j] = (x[j] - mean) * scale * (gamma ? gamma[j] : 1.0f) + (beta ? beta[j] : 0.0f);
+        FOR_VECTORS(
+            n,
+            {
+                vf v = (load(x + i) - mean) * scale;
+                if (gamma) v = v * load(gamma + i);
+                if (beta) v += load(beta + i);
+                store(y + i, v);
+            },
+            {
+                vf v = (load_part(x + i, rest) - mean) * scale;
+                if (gamma) v = v * load_part(gamma + i, rest);
+                if (beta) v += load_part(beta + i, rest);
+                store_part(y + i, v, rest);
+            })
     }
 }
 
 static void rms_norm(const float *x, float *y, int64_t rows, int64_t n, const float *gamma, float eps) {
     for (int64_t r = 0; r < rows; r++, x += n, y += n) {
         float scale = 1.0f / sqrtf(row_dot(x, x, n) / (float)n + eps);
-        for (int64_t j = 0; j < n; j++) y[j] = x[j] * scale * (gamma ? gamma[j] : 1.0f);
+        FOR_VECTORS(
+            n,
+            {
+                vf v = load(x + i) * scale;
+                if (gamma) v = v * load(gamma + i);
+                store(y + i, v);
+            },
+            {
+                vf v = load_part(x + i, rest) * scale;
+                if (gamma) v = v * load_part(gamma + i, rest);
+                store_part(y + i, v, rest);
+            })
     }
 }
 
@@ -269,8 +339,16 @@ static void layer_norm_grad(const float *x, const float *dy, float *dx, int64_t 
                 dot += g * (load_part(x + i, rest) - mean);
             })
         float average = sum_lanes(sum) / (float)n, slope = sum_lanes(dot) * scale * scale / (float)n;
-        for (int64_t j = 0; j < n; j++)
-            dx[j] = scale * (dy[j] * (gamma ? gamma[j] : 1.0f) - average - (x[j] - mean) * slope);
+        for (i = 0; i + VL <= n; i += VL) {
+            vf g = load(dy + i);
+            if (gamma) g = g * load(gamma + i);
+            store(dx + i, (g - average - (load(x + i) - mean) * slope) * scale);
+        }
+        if (rest > 0) {
+            vf g = load_part(dy + i, rest);
+            if (gamma) g = g * load_part(gamma + i, rest);
+            store_part(dx + i, (g - average - (load_part(x + i, rest) - mean) * slope) * scale, rest);
+        }
     }
 }
 
@@ -283,6 +361,15 @@ static void rms_norm_grad(const float *x, const float *dy, float *dx, int64_t ro
             n, { dot += load(dy + i) * (gamma ? load(gamma + i) : splat(1)) * load(x + i); },
             { dot += load_part(dy + i, rest) * (gamma ? load_part(gamma + i, rest) : splat(1)) * load_part(x + i, rest); })
         float slope = sum_lanes(dot) * scale * scale / (float)n;
-        for (int64_t j = 0; j < n; j++) dx[j] = scale * (dy[j] * (gamma ? gamma[j] : 1.0f) - x[j] * slope);
+        for (i = 0; i + VL <= n; i += VL) {
+            vf g = load(dy + i);
+            if (gamma) g = g * load(gamma + i);
+            store(dx + i, (g - load(x + i) * slope) * scale);
+        }
+        if (rest > 0) {
+            vf g = load_part(dy + i, rest);
+            if (gamma) g = g * load_part(gamma + i, rest);
+            store_part(dx + i, (g - load_part(x + i, rest) * slope) * scale, rest);
+        }
     }
 }

@@ -5,6 +5,7 @@ const rk_table RK_TABLE = {
     .gemm_indirect = gemm_indirect,
     .softmax_rows = softmax_rows,
     .softmax_grad_rows = softmax_grad_rows,
+    .cross_entropy_rows = cross_entropy_rows,
     .attention_rows = attention_rows,
     .layer_norm = layer_norm,
     .rms_norm = rms_norm,

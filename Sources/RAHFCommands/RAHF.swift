@@ -14,14 +14,14 @@ struct RAHF: ParsableCommand {
             ScoreCommand.self, GradientCommand.self, RerankCommand.self,
             ServeCommand.self, LoadTestCommand.self, DemoCommand.self,
             InfoCommand.self, CreateCommand.self, ImportCommand.self,
-            SynthesizeCommand.self, ConsolidateCommand.self, EvaluateCommand.self,
+            SynthesizeCommand.self, ConsolidateCommand.self, TrainCommand.self, EvaluateCommand.self,
             TokenizeCommand.self, BenchmarkCommand.self, BenchmarkMasksCommand.self,
         ])
 }
 
 /// The options that choose a model.
 struct ModelOptions: ParsableArguments {
-    @Option(help: "Model folder. The default is the environment's RAHF_MODEL.")
+    @Option(help: "Model folder. The default is the environment's RAHF_MODEL, then the rahf-mini that ships.")
     var model: String?
 
     @Option(help: "Threads. The default is the machine's processors.")
@@ -30,6 +30,7 @@ struct ModelOptions: ParsableArguments {
     func path() throws -> String {
         if let model { return model }
         if let found = environmentVariable("RAHF_MODEL") { return found }
+        if let shipped = DefaultModel.path() { return shipped }
         throw ValidationError("no model: give --model DIR, set RAHF_MODEL, or make one with 'rahf create'")
     }
 

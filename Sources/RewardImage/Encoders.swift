@@ -22,7 +22,7 @@ public enum PNGEncoder {
         encode(map.values.map(level), map.width, map.height, channels: 1, effort)
     }
 
-    private static func level(_ value: Float) -> UInt8 {
+    fileprivate static func level(_ value: Float) -> UInt8 {
         // Not above zero covers NaN, which is drawn black.
         value > 0 ? UInt8((min(value, 1) * 255).rounded()) : 0
     }
@@ -37,6 +37,26 @@ public enum PNGEncoder {
         else {
             preconditionFailure("libpng could not encode \(width)×\(height)")
         }
+        defer { rci_free(buffer) }
+        return Array(UnsafeBufferPointer(start: buffer, count: count))
+    }
+}
+
+/// Baseline JPEG files.
+public enum JPEGEncoder {
+    /// An RGB picture at libjpeg's quality 1 to 100, chroma at half size; float samples are clamped and rounded.
+    public static func encode(_ image: Image, quality: Int) -> [UInt8] {
+        precondition((1...100).contains(quality), "JPEG quality \(quality)")
+        let octets: [UInt8]
+        switch image.samples {
+        case .uint8(let samples): octets = samples
+        case .float32(let samples): octets = samples.map(PNGEncoder.level)
+        }
+        var count = 0
+        guard
+            let buffer = rci_encode_jpeg(
+                octets, UInt32(image.width), UInt32(image.height), Int32(quality), &count)
+        else { preconditionFailure("libjpeg could not encode \(image.width)×\(image.height)") }
         defer { rci_free(buffer) }
         return Array(UnsafeBufferPointer(start: buffer, count: count))
     }

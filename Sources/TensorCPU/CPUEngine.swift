@@ -37,12 +37,28 @@ public final class CPUEngine {
 
     /// Plans and prepares a program for these outputs; what they do not need is left out.
     ///
+    /// - Parameter variables: names of parameters that change between runs, in the memory that `variable` gives. A
+    ///   product packs them at each run; all other parameters are packed now, once.
     /// - Throws: `EngineError` when a weight is missing, misshapen, or holds a NaN or an infinity.
-    public func compile(_ graph: Graph, outputs: [Tensor]) throws(EngineError) -> Program {
-        var compiler = Compiler(engine: self, graph: graph, outputs: outputs)
+    public func compile(
+        _ graph: Graph, outputs: [Tensor], variables: Set<String> = []
+    ) throws(EngineError) -> Program {
+        var compiler = Compiler(engine: self, graph: graph, outputs: outputs, variables: variables)
         let program = try compiler.compile()
         parameters.releasePages()
         return program
+    }
+
+    /// A parameter's values, row by row, which programs compiled with it among their variables read at each run.
+    ///
+    /// The memory lives as long as the engine and starts with the source's values.
+    public func variable(_ name: String, _ shape: Shape) throws(EngineError) -> UnsafeMutableBufferPointer<Float> {
+        UnsafeMutableBufferPointer(start: try parameters.floats(name, shape), count: shape.count)
+    }
+
+    /// Runs numbered pieces of work on the engine's threads and returns when all are done.
+    public func parallel(_ pieces: Int, _ body: (_ piece: Int) -> Void) {
+        pool.parallel(pieces) { piece, _ in body(piece) }
     }
 
     struct TableKey: Hashable {

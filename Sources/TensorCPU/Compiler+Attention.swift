@@ -116,6 +116,50 @@ extension Compiler {
             }
         }
     }
+
+    /// dB = Σ over items of P (dP - rowsum(P dP)); one piece of work per head, so items are added in order.
+    mutating func attentionBiasGradient(_ index: Int, _ options: AttentionOptions) -> Step {
+        let node = graph.nodes[index]
+        let plan = attentionPlan(node, options)
+        let gradient = location(node.inputs[node.inputs.count - 1])
+        let (keys, queries, d) = (plan.keys, plan.queries, plan.headWidth)
+        let packedSize = Int(rk_packed_count(Int64(d), Int64(keys)))
+        let square = queries * keys
+        let perWorker = (packedSize + 2 * square + 15) & ~15
+        let work = scratch(perWorker * engine.threads)
+        let (target, pool) = (location(Tensor(index: index)), engine.pool)
+        return Step { frame in
+            let (q, k, v) = (frame(plan.query), frame(plan.key), frame(plan.value))
+            let (dy, scratch) = (frame(gradient), frame(work))
+            let bias = plan.bias.map { frame($0) }
+            let counts = plan.counts.map { frame.integers($0) }
+            pool.parallel(options.heads) { head, worker in
+                let out = frame(target) + head * square
+                out.update(repeating: 0, count: square)
+                let packed = scratch + worker * perWorker
+                let (p, dp) = (packed + packedSize, packed + packedSize + square)
+                let (width, column) = (plan.width, head * d)
+                for item in 0..<plan.batch {
+                    let count = counts.map { Int($0[item]) } ?? keys
+                    let rows = item * queries * width + column
+                    pack(keys: k + item * keys * width + column, width, count, d, into: packed)
+                    product(q + rows, width, packed, d, count, p, count, queries)
+                    for row in 0..<queries {
+                        let line = p + row * count
+                        rk_scale(line, options.scale, 0, line, Int64(count))
+                        if let bias { rk_add(line, bias + (head * queries + row) * keys, line, Int64(count)) }
+                    }
+                    rk_softmax_rows(p, p, Int64(queries), Int64(count), Int64(count))
+                    pack(keys: v + item * keys * width + column, width, count, d, into: packed)
+                    product(dy + rows, width, packed, d, count, dp, count, queries)
+                    rk_softmax_grad_rows(p, dp, dp, Int64(queries), Int64(count), Int64(count), 1)
+                    for row in 0..<queries {
+                        rk_add(out + row * keys, dp + row * count, out + row * keys, Int64(count))
+                    }
+                }
+            }
+        }
+    }
 }
 
 private typealias Pointer = UnsafeMutablePointer<Float>
@@ -141,10 +185,8 @@ private func product(
         Int64(ParameterStore.panelCount(width)), &none)
 }
 
-func transpose(_ x: UnsafeMutablePointer<Float>, _ rows: Int, _ columns: Int, into y: UnsafeMutablePointer<Float>) {
-    for row in 0..<rows {
-        for column in 0..<columns { y[column * rows + row] = x[row * columns + column] }
-    }
+private func transpose(_ x: Pointer, _ rows: Int, _ columns: Int, into y: Pointer) {
+    rk_transpose(x, Int64(rows), Int64(columns), y, Int64(rows))
 }
 
 private func clear(_ x: Pointer, rows: Int, _ count: Int, _ stride: Int) {

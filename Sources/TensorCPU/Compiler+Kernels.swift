@@ -11,6 +11,7 @@ extension Compiler {
         case .transposedConvolution(let geometry): return try convolution(index, geometry, transposed: true)
         case .attention(let options): return attention(index, options)
         case .attentionGradient(let options): return attentionGradient(index, options)
+        case .attentionBiasGradient(let options): return attentionBiasGradient(index, options)
         case .linearWeightGradient: return linearWeightGradient(index)
         case .convolutionWeightGradient(let geometry): return convolutionWeightGradient(index, geometry)
         case .norm(let norm): return self.norm(index, norm)
@@ -24,6 +25,14 @@ extension Compiler {
             return ranged(index) { frame, start, count in
                 rk_scale(frame(x) + start, factor, offset, frame(y) + start, Int64(count))
             }
+        case .reciprocal:
+            let (x, y) = (location(graph.nodes[index].inputs[0]), location(Tensor(index: index)))
+            return ranged(index) { frame, start, count in
+                let (source, target) = (frame(x) + start, frame(y) + start)
+                for element in 0..<count { target[element] = 1 / source[element] }
+            }
+        case .crossEntropy: return crossEntropy(index)
+        case .crossEntropyGradient: return crossEntropyGradient(index)
         case .transpose(let permutation): return transposition(index, permutation)
         case .slice(let axis, let range): return slice(index, axis, range)
         case .pad(let axis, let before, let after): return pad(index, axis, before, after)
@@ -134,6 +143,40 @@ extension Compiler {
         }
     }
 
+    // MARK: Losses
+
+    private func crossEntropy(_ index: Int) -> Step {
+        let inputs = graph.nodes[index].inputs
+        let (x, classes, y) = (location(inputs[0]), location(inputs[1]), location(Tensor(index: index)))
+        let (vocabulary, rows, pool) = (graph.shape(inputs[0]).last, graph.shape(inputs[1]).count, engine.pool)
+        return Step { frame in
+            let targets = frame.integers(classes)
+            for row in 0..<rows {
+                precondition((0..<vocabulary).contains(Int(targets[row])), "class \(targets[row]) of \(vocabulary)")
+            }
+            pool.parallel(rows) { row, _ in
+                rk_cross_entropy_rows(
+                    frame(x) + row * vocabulary, targets + row, frame(y) + row, 1, Int64(vocabulary))
+            }
+        }
+    }
+
+    /// `dy (softmax(x) - onehot)`.
+    private func crossEntropyGradient(_ index: Int) -> Step {
+        let inputs = graph.nodes[index].inputs
+        let (x, classes, dy) = (location(inputs[0]), location(inputs[1]), location(inputs[2]))
+        let dx = location(Tensor(index: index))
+        let (vocabulary, rows, pool) = (graph.shape(inputs[0]).last, graph.shape(inputs[1]).count, engine.pool)
+        return Step { frame in
+            pool.parallel(rows) { row, _ in
+                let (target, slope) = (frame(dx) + row * vocabulary, frame(dy)[row])
+                rk_softmax_rows(frame(x) + row * vocabulary, target, 1, Int64(vocabulary), Int64(vocabulary))
+                rk_scale(target, slope, 0, target, Int64(vocabulary))
+                target[Int(frame.integers(classes)[row])] -= slope
+            }
+        }
+    }
+
     // MARK: Look-ups
 
     private func embedding(_ index: Int) -> Step {
@@ -172,81 +215,6 @@ extension Compiler {
             for item in 0..<shape[0] {
                 (frame(cache) + (item * shape[1] + at) * shape[2])
                     .update(from: frame(rows) + item * shape[2], count: shape[2])
-            }
-        }
-    }
-
-    // MARK: Weight gradients
-
-    /// `dyᵀ x` over all rows.
-    private mutating func linearWeightGradient(_ index: Int) -> Step {
-        let inputs = graph.nodes[index].inputs
-        let (rows, width) = (graph.shape(inputs[0]).rows, graph.shape(inputs[0]).last)
-        let depth = graph.shape(inputs[1]).last
-        let (dy, x, target) = (location(inputs[0]), location(inputs[1]), location(Tensor(index: index)))
-        let packedCount = Int(rk_packed_count(Int64(rows), Int64(depth)))
-        let work = scratch(packedCount + rows * width)
-        let pool = engine.pool
-        let split = ProductSplit(rows: width, width: depth, threads: engine.threads)
-        return Step { frame in
-            let packed = frame(work)
-            let swapped = packed + packedCount
-            ParameterStore.pack(frame(x), [rows, depth], .transposedLinear, into: packed, pool)
-            transpose(frame(dy), rows, width, into: swapped)
-            pool.parallel(split.pieces) { piece, _ in
-                let (range, panels) = split[piece]
-                var none = rk_epilogue()
-                rk_gemm(
-                    swapped, Int64(rows), packed, Int64(rows), Int64(depth), frame(target), Int64(depth),
-                    Int64(range.lowerBound), Int64(range.upperBound), Int64(panels.lowerBound),
-                    Int64(panels.upperBound), &none)
-            }
-        }
-    }
-
-    /// One product per tap: `dyᵀ` times the map's rows that the tap reads.
-    private mutating func convolutionWeightGradient(_ index: Int, _ geometry: Convolution) -> Step {
-        let inputs = graph.nodes[index].inputs
-        let (map, out) = (graph.shape(inputs[0]), graph.shape(inputs[1]))
-        let (x, dy, target) = (location(inputs[0]), location(inputs[1]), location(Tensor(index: index)))
-        let (rows, width, depth) = (out.rows, out.last, map.last)
-        let taps = geometry.kernelHeight * geometry.kernelWidth
-        let packedCount = Int(rk_packed_count(Int64(rows), Int64(depth)))
-        let work = scratch(packedCount + rows * width + rows * depth + width * depth)
-        let pool = engine.pool
-        let split = ProductSplit(rows: width, width: depth, threads: engine.threads)
-        return Step { frame in
-            let packed = frame(work)
-            let swapped = packed + packedCount
-            let gathered = swapped + rows * width
-            let result = gathered + rows * depth
-            transpose(frame(dy), rows, width, into: swapped)
-            for tap in 0..<taps {
-                let (tapY, tapX) = (tap / geometry.kernelWidth, tap % geometry.kernelWidth)
-                pool.parallel(out[0] * out[1]) { line, _ in
-                    let (item, y) = (line / out[1], line % out[1])
-                    for column in 0..<out[2] {
-                        let row = gathered + ((item * out[1] + y) * out[2] + column) * depth
-                        let sourceY = y * geometry.stride + tapY - geometry.padding
-                        let sourceX = column * geometry.stride + tapX - geometry.padding
-                        if (0..<map[1]).contains(sourceY), (0..<map[2]).contains(sourceX) {
-                            row.update(
-                                from: frame(x) + ((item * map[1] + sourceY) * map[2] + sourceX) * depth, count: depth)
-                        } else {
-                            row.update(repeating: 0, count: depth)
-                        }
-                    }
-                }
-                ParameterStore.pack(gathered, [rows, depth], .transposedLinear, into: packed, pool)
-                pool.parallel(split.pieces) { piece, _ in
-                    let (range, panels) = split[piece]
-                    var none = rk_epilogue()
-                    rk_gemm(
-                        swapped, Int64(rows), packed, Int64(rows), Int64(depth), result, Int64(depth),
-                        Int64(range.lowerBound), Int64(range.upperBound), Int64(panels.lowerBound),
-                        Int64(panels.upperBound), &none)
-                }
-                for element in 0..<width * depth { frame(target)[element * taps + tap] = result[element] }
             }
         }
     }

@@ -8,6 +8,7 @@ extension Activation {
         case .gelu: Int32(RK_GELU_ERF.rawValue)
         case .geluTanh: Int32(RK_GELU_TANH.rawValue)
         case .sigmoid: Int32(RK_SIGMOID.rawValue)
+        case .softplus: Int32(RK_SOFTPLUS.rawValue)
         }
     }
 }

@@ -67,21 +67,28 @@ extension Compiler {
         }
     }
 
-    /// Adds rows in order, so the sum's bits do not depend on the threads; pieces share the columns.
-    func sumLeading(_ index: Int) -> Step {
+    /// Adds runs of rows, then the runs' sums: how they are cut depends on shapes alone, so bits do not depend on the
+    /// threads, and long sums keep their precision.
+    mutating func sumLeading(_ index: Int) -> Step {
         let input = graph.nodes[index].inputs[0]
         let count = graph.nodes[index].shape.count
         let rows = graph.shape(input).count / count
         let (x, y, pool) = (location(input), location(Tensor(index: index)), engine.pool)
-        let size = 256
+        let size = 1024
+        let columns = (count + size - 1) / size
+        let run = rows * count < 1 << 14 ? rows : max(64, Int(Double(rows).squareRoot().rounded(.up)))
+        let runs = (rows + run - 1) / run
+        let sums = runs > 1 ? scratch(runs * count) : y
         return Step { frame in
-            pool.parallel((count + size - 1) / size) { piece, _ in
-                let width = min(size, count - piece * size)
-                let target = frame(y) + piece * size
-                target.update(from: frame(x) + piece * size, count: width)
-                for row in 1..<max(rows, 1) {
-                    rk_add(target, frame(x) + row * count + piece * size, target, Int64(width))
-                }
+            pool.parallel(columns * runs) { piece, _ in
+                let (column, part) = (piece % columns * size, piece / columns)
+                let (first, width) = (part * run, min(size, count - column))
+                rk_sum_rows(
+                    frame(x) + first * count + column, Int64(min(run, rows - first)), Int64(width), Int64(count),
+                    frame(sums) + part * count + column, 0)
+            }
+            if runs > 1 {
+                rk_sum_rows(frame(sums), Int64(runs), Int64(count), Int64(count), frame(y), 0)
             }
         }
     }

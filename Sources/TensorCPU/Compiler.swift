@@ -6,6 +6,8 @@ struct Compiler {
     let engine: CPUEngine
     let graph: Graph
     let outputs: [Tensor]
+    /// Parameters whose values change between runs.
+    let variables: Set<String>
     let live: [Bool]
     /// The node whose memory a node's value lies in (views share their input's).
     private(set) var root: [Int]
@@ -23,10 +25,11 @@ struct Compiler {
         var residual: Tensor?
     }
 
-    init(engine: CPUEngine, graph: Graph, outputs: [Tensor]) {
+    init(engine: CPUEngine, graph: Graph, outputs: [Tensor], variables: Set<String>) {
         self.engine = engine
         self.graph = graph
         self.outputs = outputs
+        self.variables = variables
         live = graph.live(from: outputs)
         root = Array(graph.nodes.indices)
         for (index, node) in graph.nodes.enumerated() {
@@ -103,8 +106,9 @@ struct Compiler {
         retained.append(buffer)
     }
 
+    /// The name of a parameter that never changes.
     func parameterName(_ tensor: Tensor) -> String? {
-        if case .parameter(let name) = graph[tensor].operation { return name }
+        if case .parameter(let name) = graph[tensor].operation, !variables.contains(name) { return name }
         return nil
     }
 
@@ -125,6 +129,7 @@ struct Compiler {
         var known = [Bool](repeating: false, count: graph.nodes.count)
         for (index, node) in graph.nodes.enumerated() {
             if case .input = node.operation { continue }
+            if case .parameter(let name) = node.operation, variables.contains(name) { continue }
             known[index] = node.inputs.allSatisfy { known[$0.index] }
         }
         return known
@@ -165,7 +170,7 @@ struct Compiler {
                 locations[index] = .input(inputs.count)
                 inputs.append(Program.Input(name: name, shape: node.shape, type: node.type))
             case .parameter(let name):
-                guard plainUse.contains(index) else { continue }
+                guard plainUse.contains(index) || variables.contains(name) else { continue }
                 locations[index] = .fixed(try engine.parameters.floats(name, node.shape))
             case .constant(let values):
                 let buffer = FloatBuffer(count: values.count)

@@ -43,7 +43,9 @@ extension Graph {
         case .linear(let transposed):
             return linearGradient(inputs, position, dy, transposed: transposed, target)
         case .attention(let options):
-            precondition(position < 3, "the attention bias has no gradient rule")
+            if position == 3, options.hasBias {
+                return append(.attentionBiasGradient(options), inputs + [dy], target)
+            }
             let (queries, keys) = (shape(inputs[0])[1], shape(inputs[1])[1])
             let all = append(
                 .attentionGradient(options), inputs + [dy],
@@ -66,6 +68,11 @@ extension Graph {
             return shape(product) == target ? product : sumLeading(product, to: target)
         case .affine(let factor, _):
             return affine(dy, factor: factor)
+        case .reciprocal:
+            let y = Tensor(index: index)
+            return multiply(affine(dy, factor: -1), multiply(y, y))
+        case .crossEntropy:
+            return append(.crossEntropyGradient, inputs + [dy], target)
         case .reshape:
             return reshape(dy, target)
         case .transpose(let permutation):
@@ -87,8 +94,8 @@ extension Graph {
         case .embedding:
             return append(.embeddingGradient, [inputs[1], dy], target)
         case .input, .parameter, .constant, .integerConstant, .linearWeightGradient, .attentionGradient,
-            .convolutionWeightGradient, .normGradient, .activationGradient, .topMeanGradient, .embeddingGradient,
-            .append:
+            .attentionBiasGradient, .crossEntropyGradient, .convolutionWeightGradient, .normGradient,
+            .activationGradient, .topMeanGradient, .embeddingGradient, .append:
             preconditionFailure("\(node.operation) has no gradient rule")
         }
     }

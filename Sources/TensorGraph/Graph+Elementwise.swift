@@ -30,6 +30,21 @@ extension Graph {
         append(.affine(factor: factor, offset: offset), [x], shape(x))
     }
 
+    /// `1 / x`, element by element.
+    public mutating func reciprocal(_ x: Tensor) -> Tensor {
+        append(.reciprocal, [x], shape(x))
+    }
+
+    /// `-log softmax(logits)[class]` of each innermost row: logits `[..., V]` and int32 classes `[...]` in 0..<V give
+    /// `[..., 1]`.
+    public mutating func crossEntropy(_ logits: Tensor, classes: Tensor) -> Tensor {
+        let from = shape(logits)
+        precondition(self[classes].type == .int32, "classes are int32")
+        precondition(
+            from.dimensions.dropLast().elementsEqual(shape(classes).dimensions), "one class per row of \(from)")
+        return append(.crossEntropy, [logits, classes], from.with(from.rank - 1, 1))
+    }
+
     public mutating func reshape(_ x: Tensor, _ shape: Shape) -> Tensor {
         precondition(shape.count == self.shape(x).count, "reshape of \(self.shape(x)) to \(shape)")
         return append(.reshape, [x], shape, self[x].type)

@@ -5,7 +5,7 @@ public enum Operator: Hashable, Sendable {
     // Leaves.
     /// Bound by the caller at each run.
     case input(String)
-    /// A weight, fixed for the life of a program.
+    /// A weight: fixed for the life of a program, or one of its variables.
     case parameter(String)
     case constant([Float])
     case integerConstant([Int32])
@@ -21,6 +21,8 @@ public enum Operator: Hashable, Sendable {
     case attention(AttentionOptions)
     /// The attention's inputs, then dy: gradients of q, k and v one after another, `[B, Tq + 2 Tk, D]`.
     case attentionGradient(AttentionOptions)
+    /// The attention's inputs, then dy: gradient of the bias, `[heads, Tq, Tk]`, summed over items.
+    case attentionBiasGradient(AttentionOptions)
     /// Inputs x `[B, H, W, I]`, w `[O, I, kh, kw]`, optional bias `[O]`.
     case convolution(Convolution)
     /// Inputs x `[B, H, W, I]`, w `[I, O, kh, kw]`, optional bias `[O]`. The adjoint of `convolution`.
@@ -42,6 +44,14 @@ public enum Operator: Hashable, Sendable {
     case multiply
     /// `x * factor + offset`.
     case affine(factor: Float, offset: Float)
+    /// `1 / x`.
+    case reciprocal
+
+    // Losses.
+    /// Inputs logits `[..., V]`, int32 classes `[...]`: `log Σ exp(logits) - logits[class]` of each row, `[..., 1]`.
+    case crossEntropy
+    /// Inputs logits, classes and dy `[..., 1]`: gradient of the logits.
+    case crossEntropyGradient
 
     // Shape.
     case reshape
@@ -79,6 +89,8 @@ public enum Activation: Hashable, Sendable, CaseIterable {
     /// The tanh approximation (T5 v1.1).
     case geluTanh
     case sigmoid
+    /// `log(1 + exp(x))`.
+    case softplus
 }
 
 /// Which statistics a norm divides by.

@@ -14,6 +14,7 @@ extension KernelTests {
                 { $0 * 0.5 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0))) }
             ),
             (Int32(RK_SIGMOID.rawValue), { 1 / (1 + exp(-$0)) }),
+            (Int32(RK_SOFTPLUS.rawValue), { max($0, 0) + log1p(exp(-$0.magnitude)) }),
         ]
 
         @Test func activationsAndSlopesAgreeWithDoublePrecision() {

@@ -14,7 +14,8 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
 
     var testDescription: String { name }
 
-    static let all: [OperatorCase] = products + attentions + convolutions + elementwise + shapes + poolings
+    static let all: [OperatorCase] =
+        products + attentions + convolutions + elementwise + losses + shapes + poolings
 
     static let products: [OperatorCase] = [(1, 1, 1), (1, 7, 3), (5, 17, 33), (50, 65, 16)].flatMap { m, k, n in
         [
@@ -44,7 +45,7 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
             },
             OperatorCase(
                 name: "attention with bias and key counts \(q) over \(k)", inputs: [q, k, k, [heads, queries, keys]],
-                differentiable: [0, 1, 2]
+                differentiable: [0, 1, 2, 3]
             ) {
                 let counts = (0..<batch).map { Int32(max(1, keys - 1 - $0)) }
                 let counted = $0.constant(counts, [batch])
@@ -59,6 +60,7 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
         (1, 1, 1, 1, 1, 1), (1, 1, 1, 1, 3, 1), (1, 1, 3, 2, 5, 1), (2, 3, 1, 1, 7, 1), (4, 3, 2, 5, 3, 1),
         (5, 5, 3, 17, 2, 1), (6, 4, 3, 2, 3, 2),
         (5, 3, 1, 4, 4, 2), (7, 5, 2, 1, 3, 3),
+        (40, 37, 3, 9, 3, 2), (50, 48, 2, 3, 3, 1),
     ].flatMap { h, w, i, o, k, s in
         [
             OperatorCase(
@@ -101,6 +103,20 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
             ]
         }
 
+    static let losses: [OperatorCase] = [(1, 2), (3, 7), (4, 40)].flatMap { rows, classes in
+        [
+            OperatorCase(name: "cross-entropy of \(rows) rows of \(classes)", inputs: [[rows, classes]]) {
+                let targets = (0..<rows).map { Int32($0 * 5 % classes) }
+                return $0.crossEntropy($1[0], classes: $0.constant(targets, [rows]))
+            },
+            OperatorCase(name: "reciprocal of \(rows)×\(classes)", inputs: [[rows, classes]]) {
+                // Away from zero, where it has none.
+                let positive = $0.affine($1[0], factor: 0.5, offset: 2)
+                return $0.reciprocal(positive)
+            },
+        ]
+    }
+
     /// Items, positions, channels, how many of the largest.
     static let poolings: [OperatorCase] = [
         (1, 1, 1, 1), (2, 7, 3, 1), (3, 9, 5, 4), (2, 40, 1, 3), (2, 6, 17, 6),
@@ -122,6 +138,7 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
         OperatorCase(name: "concatenate", inputs: [[2, 1, 3], [2, 4, 3]]) { $0.concatenate([$1[0], $1[1]], axis: 1) },
         OperatorCase(name: "broadcast", inputs: [[3, 2]]) { $0.broadcast($1[0], leading: [4]) },
         OperatorCase(name: "sum over leading axes", inputs: [[4, 2, 3]]) { $0.sumLeading($1[0], to: [2, 3]) },
+        OperatorCase(name: "sum of many rows", inputs: [[700, 31]]) { $0.sumLeading($1[0], to: [31]) },
         OperatorCase(name: "transpose of one element", inputs: [[1, 1]]) { $0.transpose($1[0], [1, 0]) },
         OperatorCase(name: "slice of one row", inputs: [[3, 1, 2]]) { $0.slice($1[0], axis: 0, 2..<3) },
         OperatorCase(name: "pad of the last axis", inputs: [[2, 2]]) { $0.pad($1[0], axis: 1, before: 0, after: 3) },

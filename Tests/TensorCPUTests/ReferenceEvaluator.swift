@@ -34,6 +34,13 @@ struct ReferenceEvaluator {
         case .activation(let kind): return x[0].map { activate($0, kind) }
         case .add: return x[0].indices.map { x[0][$0] + x[1][$0 % x[1].count] }
         case .multiply: return x[0].indices.map { x[0][$0] * x[1][$0 % x[1].count] }
+        case .reciprocal: return x[0].map { 1 / $0 }
+        case .crossEntropy:
+            let width = shapes[0].last
+            return x[1].enumerated().map { row, target in
+                let logits = x[0][row * width..<(row + 1) * width]
+                return log(logits.reduce(0) { $0 + exp($1) }) - logits[row * width + Int(target)]
+            }
         case .affine(let factor, let offset): return x[0].map { $0 * Double(factor) + Double(offset) }
         case .reshape: return x[0]
         case .transpose(let permutation):
@@ -87,7 +94,7 @@ struct ReferenceEvaluator {
             }
             return cache
         case .parameter, .linearWeightGradient, .attentionGradient, .convolutionWeightGradient, .normGradient,
-            .activationGradient, .topMeanGradient, .embeddingGradient:
+            .activationGradient, .topMeanGradient, .embeddingGradient, .attentionBiasGradient, .crossEntropyGradient:
             preconditionFailure("the reference differentiates by differences: it never meets \(node.operation)")
         }
     }
@@ -198,6 +205,7 @@ struct ReferenceEvaluator {
         case .gelu: x / 2 * (1 + erf(x / 2.0.squareRoot()))
         case .geluTanh: x / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
         case .sigmoid: 1 / (1 + exp(-x))
+        case .softplus: log1p(exp(x))
         }
     }
 }

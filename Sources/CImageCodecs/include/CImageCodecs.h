@@ -30,5 +30,7 @@ void rci_free(void *memory);
 /// rci_free, or null.
 uint8_t *rci_encode_png(const uint8_t *samples, uint32_t width, uint32_t height, int32_t channels, int32_t fast,
                         size_t *count);
+/// Encodes 8-bit RGB samples as a baseline JPEG with chroma at half size, quality 1 to 100. As above.
+uint8_t *rci_encode_jpeg(const uint8_t *samples, uint32_t width, uint32_t height, int32_t quality, size_t *count);
 
 #endif

@@ -8,7 +8,7 @@
 /// One source, compiled once per instruction set and chosen at run time. Every element's bits depend only on its own
 /// row, its own column and the depth: never on how many rows or columns share a call.
 
-typedef enum { RK_NONE = 0, RK_RELU = 1, RK_GELU_ERF = 2, RK_GELU_TANH = 3, RK_SIGMOID = 4 } rk_activation;
+typedef enum { RK_NONE = 0, RK_RELU = 1, RK_GELU_ERF = 2, RK_GELU_TANH = 3, RK_SIGMOID = 4, RK_SOFTPLUS = 5 } rk_activation;
 
 /// What the last pass over a tile also does: c = activation(product + bias) + residual.
 typedef struct {
@@ -59,6 +59,8 @@ void rk_softmax_rows(const float *x, float *y, int64_t rows, int64_t n, int64_t 
 /// dx = scale * p * (dp - sum(p * dp)); dp and dx may be the same.
 void rk_softmax_grad_rows(const float *p, const float *dp, float *dx, int64_t rows, int64_t n, int64_t stride,
                           float scale);
+/// y[r] = log(sum(exp(x[r]))) - x[r][classes[r]], rows of n.
+void rk_cross_entropy_rows(const float *x, const int32_t *classes, float *y, int64_t rows, int64_t n);
 /// gamma and beta may be null.
 void rk_layer_norm(const float *x, float *y, int64_t rows, int64_t n, const float *gamma, const float *beta, float eps);
 void rk_rms_norm(const float *x, float *y, int64_t rows, int64_t n, const float *gamma, float eps);
@@ -71,6 +73,10 @@ void rk_activate(const float *x, float *y, int64_t n, int32_t activation);
 void rk_activate_grad(const float *x, const float *dy, float *dx, int64_t n, int32_t activation);
 void rk_add(const float *a, const float *b, float *y, int64_t n);
 void rk_mul(const float *a, const float *b, float *y, int64_t n);
+/// y (columns x rows) = x (rows x columns) transposed; `stride` is between y's rows.
+void rk_transpose(const float *x, int64_t rows, int64_t columns, float *y, int64_t stride);
+/// Sums rows of n, `stride` apart, in order: y = the sum, or y plus it when `accumulate`.
+void rk_sum_rows(const float *x, int64_t rows, int64_t n, int64_t stride, float *y, int accumulate);
 /// y = s * a + t
 void rk_scale(const float *a, float s, float t, float *y, int64_t n);
 /// 1 when a value is NaN or infinite.

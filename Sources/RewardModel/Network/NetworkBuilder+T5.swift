@@ -88,11 +88,11 @@ extension NetworkBuilder {
         return graph.linear(graph.affine(x, factor: 1 / Float(t5.dModel).squareRoot()), table)
     }
 
-    private mutating func project(_ x: Tensor, _ name: String) -> Tensor {
+    mutating func project(_ x: Tensor, _ name: String) -> Tensor {
         linear(x, name, config.t5.numHeads * config.t5.dKv, hasBias: false)
     }
 
-    private mutating func feedForward(_ x: Tensor, _ name: String) -> Tensor {
+    mutating func feedForward(_ x: Tensor, _ name: String) -> Tensor {
         let t5 = config.t5
         let normed = rmsNorm(x, "\(name).layer_norm", epsilon: t5.layerNormEpsilon)
         let dense = "\(name).DenseReluDense"
@@ -108,7 +108,7 @@ extension NetworkBuilder {
     }
 
     /// T5's additive attention bias `[heads, queries, keys]`, shared by all layers of a stack.
-    private mutating func positionBias(
+    mutating func positionBias(
         _ stack: String, queries: Range<Int>, keys: Int, bidirectional: Bool
     ) -> Tensor {
         let t5 = config.t5

@@ -40,6 +40,17 @@ public struct ModelFolder: Sendable {
     public static func create(
         at path: String, config: ModelConfig, vocabulary: [UInt8], seed: UInt64
     ) throws(WeightsError) {
+        try write(at: path, config: config, vocabulary: vocabulary) { spec in
+            // Each tensor's own stream: adding one later changes no other.
+            spec.values(seed: seed)
+        }
+    }
+
+    /// Writes a model folder, made if missing, with weights asked for one by one.
+    package static func write(
+        at path: String, config: ModelConfig, vocabulary: [UInt8], format: SafetensorsWriter.Format = .float32,
+        values: (ParameterSpec) -> [Float]
+    ) throws(WeightsError) {
         if mkdir(path, 0o755) != 0, errno != EEXIST {
             throw .unreadable(path: path, reason: String(cString: strerror(errno)))
         }
@@ -48,11 +59,8 @@ public struct ModelFolder: Sendable {
         let parameters = ParameterCatalogue.parameters(for: config)
         let byName = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0) })
         try SafetensorsWriter.write(
-            parameters.map { .init(name: $0.name, shape: $0.shape) }, to: "\(path)/model.safetensors"
-        ) { entry in
-            // Each tensor's own stream: adding one later changes no other.
-            byName[entry.name]?.values(seed: seed) ?? []
-        }
+            parameters.map { .init(name: $0.name, shape: $0.shape) }, to: "\(path)/model.safetensors", format: format
+        ) { entry in byName[entry.name].map(values) ?? [] }
     }
 
     static func writeFile(_ bytes: [UInt8], to path: String) throws(WeightsError) {

@@ -113,8 +113,8 @@ public enum ParameterCatalogue {
             }
         }
 
-        mutating func norm(_ name: String, _ width: Int, shift: Bool) {
-            constant("\(name).weight", [width], 1)
+        mutating func norm(_ name: String, _ width: Int, shift: Bool, gain: Float = 1) {
+            constant("\(name).weight", [width], gain)
             if shift { constant("\(name).bias", [width], 0) }
         }
 
@@ -133,7 +133,9 @@ public enum ParameterCatalogue {
             }
             for (index, (from, to)) in zip([stem.inputChannels] + stem.channels, stem.channels).enumerated() {
                 convolution("vit.stem.convolutions.\(index)", from, to, kernel: 3)
-                norm("vit.stem.norms.\(index)", to, shift: stem.norm == .layer)
+                // Undoes what a large epsilon takes away, so that a fresh stem keeps its responses' size.
+                let gain = stem.normEps > 0.01 ? (1 + stem.normEps).squareRoot() : 1
+                norm("vit.stem.norms.\(index)", to, shift: stem.norm == .layer, gain: gain)
             }
         }
 

@@ -119,6 +119,33 @@ public final class SafetensorsFile: Sendable {
         tensors[name].map { UnsafeRawBufferPointer(rebasing: file.bytes[$0.range]) }
     }
 
+    /// A tensor's values, widened to float32; nil for a name or type that is not there.
+    package func floats(of name: String) -> [Float]? {
+        guard let entry = tensors[name], let bytes = bytes(of: name) else { return nil }
+        let count = entry.shape.reduce(1, *)
+        switch entry.dtype {
+        case .float32:
+            return (0..<count).map {
+                Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self)))
+            }
+        case .float16:
+            return (0..<count).map {
+                Float(
+                    Float16(
+                        bitPattern: UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 2, as: UInt16.self))))
+            }
+        case .bfloat16:
+            return (0..<count).map {
+                let half = UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 2, as: UInt16.self))
+                return Float(bitPattern: UInt32(half) << 16)
+            }
+        case .other: return nil
+        }
+    }
+
+    /// True when the file holds its data's hash and it is right. Reads the whole file.
+    package var hasStoredHash: Bool { metadata[Self.hashKey] == hashData() }
+
     /// Lets the file's pages leave memory, after weights were copied out of them.
     public func releasePages() {
         file.releasePages()

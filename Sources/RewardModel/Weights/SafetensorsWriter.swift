@@ -19,13 +19,37 @@ public struct SafetensorsWriter {
         fileprivate var byteCount: Int { shape.reduce(dtype.size ?? 0, *) }
     }
 
-    /// Writes float32 tensors, asking for each one's values in turn, so that only one is in memory.
+    /// How values are stored; halves are rounded to the nearest, ties to even.
+    public enum Format: String, Sendable, CaseIterable {
+        case float32, float16, bfloat16
+
+        var dtype: TensorDType {
+            switch self {
+            case .float32: .float32
+            case .float16: .float16
+            case .bfloat16: .bfloat16
+            }
+        }
+
+        func encode(_ value: Float) -> UInt16 {
+            if self == .float16 { return Float16(value).bitPattern }
+            let bits = value.bitPattern
+            if value.isNaN { return UInt16(bits >> 16) | 0x40 }
+            return UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ (bits >> 16 & 1)) >> 16)
+        }
+    }
+
+    /// Writes tensors, asking for each one's values in turn, so that only one is in memory.
     ///
     /// - Throws: `WeightsError.unreadable` with the system's reason; nothing is left at `path` then.
     public static func write(
-        _ entries: [Entry], to path: String, values: (Entry) -> [Float]
+        _ entries: [Entry], to path: String, format: Format = .float32, values: (Entry) -> [Float]
     ) throws(WeightsError) {
-        try write(entries, to: path) { entry, put in values(entry).withUnsafeBytes(put) }
+        let stored = entries.map { Entry(name: $0.name, shape: $0.shape, dtype: format.dtype) }
+        try write(stored, to: path) { entry, put in
+            if format == .float32 { return values(entry).withUnsafeBytes(put) }
+            values(entry).map { format.encode($0).littleEndian }.withUnsafeBytes(put)
+        }
     }
 
     /// Writes tensors of any precision, asking for each one's bytes in turn: little-endian, row by row.

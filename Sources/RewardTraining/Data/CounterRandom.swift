@@ -1,0 +1,63 @@
+/// Random numbers that follow from what they are for alone: the same counters give the same stream, so that a run taken
+/// up again draws what an uninterrupted one would have.
+package struct CounterRandom: RandomNumberGenerator {
+    private var state: UInt64
+
+    package init(_ seed: UInt64, _ counters: UInt64...) {
+        state = seed
+        for counter in counters { state = Self.mix(state &+ 0x9e37_79b9_7f4a_7c15 &* (counter &+ 1)) }
+    }
+
+    /// Vigna's SplitMix64.
+    package mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        return Self.mix(state)
+    }
+
+    private static func mix(_ value: UInt64) -> UInt64 {
+        var mixed = value
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// Uniform in 0..<1.
+    package mutating func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
+
+    package mutating func uniform(_ range: ClosedRange<Double>) -> Double {
+        range.lowerBound + (range.upperBound - range.lowerBound) * unit()
+    }
+
+    /// Uniform in 0..<count.
+    package mutating func index(_ count: Int) -> Int { Int(unit() * Double(count)) }
+
+    package mutating func chance(_ probability: Double) -> Bool { unit() < probability }
+}
+
+/// Goes through 0..<count in a new order each time round; any position can be asked for.
+package struct Shuffle {
+    private let seed: UInt64
+    private let stream: UInt64
+    private let count: Int
+    private var epoch = -1
+    private var order: [Int] = []
+
+    package init(count: Int, seed: UInt64, stream: UInt64) {
+        self.count = count
+        self.seed = seed
+        self.stream = stream
+    }
+
+    package subscript(position: Int) -> Int {
+        mutating get {
+            let wanted = position / count
+            if wanted != epoch {
+                var random = CounterRandom(seed, stream, UInt64(wanted))
+                order = Array(0..<count)
+                for last in stride(from: count - 1, to: 0, by: -1) { order.swapAt(last, random.index(last + 1)) }
+                epoch = wanted
+            }
+            return order[position % count]
+        }
+    }
+}
