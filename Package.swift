@@ -31,6 +31,8 @@ let package = Package(
         .library(name: "RewardServer", targets: ["RewardServer"]),
         .executable(name: "rahf", targets: ["rahf"]),
         .executable(name: "make-inpaint-masks", targets: ["make-inpaint-masks"]),
+        // The code of librahf.so; Scripts/library/link.sh links it.
+        .library(name: "RAHFLibrary", type: .static, targets: ["RAHFLibrary"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -83,6 +85,12 @@ let package = Package(
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
         .executableTarget(name: "make-inpaint-masks", dependencies: ["RAHFCommands"], swiftSettings: safe),
+
+        // The C library: the header, and what implements it.
+        .target(name: "CRAHF", cSettings: cGates),
+        .target(
+            name: "RAHFLibrary", dependencies: ["CRAHF", "RewardModel", "RewardImage", "TensorCPU"],
+            swiftSettings: gates),
 
         // Tests.
         .target(name: "RewardTestSupport", path: "Tests/RewardTestSupport", swiftSettings: gates),
