@@ -130,6 +130,10 @@ let package = Package(
             name: "RAHFCommandsTests",
             dependencies: ["RAHFCommands", "RewardData", "RewardImage", "RewardModel", "RewardTestSupport"],
             swiftSettings: gates),
+        .testTarget(
+            name: "RAHFLibraryTests",
+            dependencies: ["RAHFLibrary", "CRAHF", "RewardModel", "RewardImage", "RewardTestSupport"],
+            swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17,

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Makes a clean Debian 12 without Swift in .build/library/debian, with a C compiler and the packages librahf.so needs.
+# Does nothing when it is there. Needs root, for debootstrap and chroot.
+set -eu
+cd "$(dirname "$0")/../.."
+root=.build/library/debian
+[ ! -f "$root/complete" ] || exit 0
+command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq debootstrap >/dev/null
+# Where this machine's own apt gets its packages.
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
+    awk '$2 == "bookworm" && $3 == "main" { print $1; exit }')
+[ -n "$mirror" ] || { echo "apt knows no bookworm" >&2; exit 1; }
+rm -rf "$root"
+mkdir -p "$root"
+echo "making a clean Debian in $root"
+debootstrap --variant=minbase \
+    --include=gcc,libc6-dev,pkgconf,libpng16-16,libjpeg62-turbo,libwebp7,libsentencepiece0 \
+    bookworm "$root" "$mirror" >.build/library/debootstrap.log 2>&1 ||
+    { tail -5 .build/library/debootstrap.log >&2; exit 1; }
+rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
+touch "$root/complete"
