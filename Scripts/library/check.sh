@@ -22,11 +22,12 @@ grep -oE '\brahf_[a-z0-9_]+\(' Sources/CRAHF/include/rahf.h | tr -d '(' | LC_ALL
     diff Scripts/library/symbols.txt - || fail "the header declares other functions than the list"
 echo "$(wc -l <"$work/exported") symbols"
 
-step "what it needs: C's and C++'s libraries, the image codecs, the tokenizer, and nothing of Swift"
+step "what it needs: C's and C++'s libraries, codecs, tokenizer, hashes, and nothing of Swift"
 readelf -d "$build/librahf.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | LC_ALL=C sort >"$work/needed"
 diff - "$work/needed" <<'LIST' || fail "the library needs other libraries"
 ld-linux-x86-64.so.2
 libc.so.6
+libcrypto.so.3
 libgcc_s.so.1
 libjpeg.so.62
 libm.so.6
@@ -34,6 +35,7 @@ libpng16.so.16
 libsentencepiece.so.0
 libstdc++.so.6
 libwebp.so.7
+libz.so.1
 LIST
 if ldd "$build/librahf.so" | grep -iE 'swift|foundation|dispatch|not found'; then fail "it needs Swift, or more"; fi
 readelf -d "$build/librahf.so" | grep -q 'SONAME.*\[librahf.so.1\]' || fail "its SONAME is not librahf.so.1"

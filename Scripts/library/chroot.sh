@@ -4,7 +4,9 @@
 set -eu
 cd "$(dirname "$0")/../.."
 root=.build/library/debian
-[ ! -f "$root/complete" ] || exit 0
+# What librahf.so needs, and a compiler.
+packages=libpng16-16,libjpeg62-turbo,libwebp7,libsentencepiece0,libssl3,zlib1g,libstdc++6,gcc,libc6-dev,pkgconf
+[ "$(cat "$root/complete" 2>/dev/null)" != "$packages" ] || exit 0
 command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq debootstrap >/dev/null
 # Where this machine's own apt gets its packages.
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
@@ -13,9 +15,8 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'C
 rm -rf "$root"
 mkdir -p "$root"
 echo "making a clean Debian in $root"
-debootstrap --variant=minbase \
-    --include=gcc,libc6-dev,pkgconf,libpng16-16,libjpeg62-turbo,libwebp7,libsentencepiece0 \
-    bookworm "$root" "$mirror" >.build/library/debootstrap.log 2>&1 ||
+debootstrap --variant=minbase --include="$packages" bookworm "$root" "$mirror" \
+    >.build/library/debootstrap.log 2>&1 ||
     { tail -5 .build/library/debootstrap.log >&2; exit 1; }
 rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
-touch "$root/complete"
+echo "$packages" >"$root/complete"

@@ -78,7 +78,8 @@ struct AnswerNote {
                 [fromWidth, fromHeight, toWidth, toHeight].map(Double.init)
             case .exifOrientation(let value), .sampleDepth(let value): [Double(value)]
             case .wordsCutShort(let predicted, let count): [Double(predicted), Double(count)]
-            case .greyscale, .alphaDropped, .cmyk, .promptCleaned, .wordsRealigned, .untrainedModel: []
+            case .pixelRange(let minimum, let maximum): [Double(minimum), Double(maximum)]
+            case .greyscale, .alphaDropped, .cmyk, .promptCleaned, .wordsRealigned, .untrainedModel, .other: []
             }
         values = Numbers(numbers)
     }

@@ -26,6 +26,8 @@ extension FailureCode {
             case .nonFiniteResult: RAHF_STATUS_NON_FINITE_RESULT
             case .fileError: RAHF_STATUS_FILE_ERROR
             case .internalError: RAHF_STATUS_INTERNAL
+            case .duplicateRequest: RAHF_STATUS_DUPLICATE_REQUEST
+            case .unavailable: RAHF_STATUS_UNAVAILABLE
             }
         return rahf_status(number)
     }
@@ -62,8 +64,7 @@ public func rahf_status_name(_ status: rahf_status) -> UnsafePointer<CChar>! {
 
 @c @implementation
 public func rahf_status_is_retryable(_ status: rahf_status) -> Int32 {
-    if Int(status) == RAHF_STATUS_UNAVAILABLE { return 1 }
-    return FailureCode.allCases.contains { $0.status == status && $0.isRetryable } ? 1 : 0
+    FailureCode.allCases.contains { $0.status == status && $0.isRetryable } ? 1 : 0
 }
 
 @c @implementation
@@ -71,9 +72,11 @@ public func rahf_abi_version() -> UInt32 {
     UInt32(RAHF_ABI_VERSION)
 }
 
+private let versionText = Text(rahfVersion)
+
 @c @implementation
 public func rahf_version_string() -> UnsafePointer<CChar>! {
-    StaticText.pointer("0.1.0")
+    versionText.pointer
 }
 
 @c @implementation

@@ -1,7 +1,8 @@
 import Glibc
 
 /// A C string that lives as long as this object.
-final class Text {
+// Unchecked: nothing changes after init. The same holds for Numbers.
+final class Text: @unchecked Sendable {
     let pointer: UnsafePointer<CChar>
     private let memory: UnsafeMutablePointer<CChar>
 
@@ -18,7 +19,7 @@ final class Text {
 }
 
 /// Numbers at an address that stays the same as long as this object lives.
-final class Numbers<Element: BitwiseCopyable> {
+final class Numbers<Element: BitwiseCopyable>: @unchecked Sendable {
     let pointer: UnsafePointer<Element>
     let count: Int
     private let memory: UnsafeMutablePointer<Element>

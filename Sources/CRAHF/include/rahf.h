@@ -350,11 +350,81 @@ RAHF_API size_t rahf_result_note_count(const rahf_result *result, size_t item);
 /*
  * A note's name, as in the network protocol ("resized", "alpha_dropped", ...), and its numbers: `values` points to
  * `value_count` of them. "resized": from width, from height, to width, to height. "exif_orientation" and
- * "sample_depth": one. "words_cut_short": predicted, of. Others have none. Later versions add names.
+ * "sample_depth": one. "pixel_range": minimum, maximum. "words_cut_short": predicted, of. Others have none. Later
+ * versions add names.
  */
 RAHF_API rahf_status rahf_result_note(
     const rahf_result *result, size_t item, size_t index, const char **kind, const double **values,
     size_t *value_count);
+
+/* ----------------------------------------------------------------------------------------------------------- Masks */
+
+/* How a heatmap becomes a mask for an inpainter. The defaults are those of the command make-inpaint-masks. */
+typedef struct rahf_mask_options rahf_mask_options;
+RAHF_API rahf_mask_options *rahf_mask_options_new(void);
+RAHF_API void rahf_mask_options_free(rahf_mask_options *options);
+
+/*
+ * Sets an option, named and written as for the command (make-inpaint-masks --help), without the dashes:
+ *
+ *     "threshold"                     "0.5", "p95" or "otsu"; inclusive
+ *     "low"                           hysteresis: "0.3" or "p80"; "" for none
+ *     "min-area", "max-area"          pixels of the image, or "1%" of it
+ *     "keep"                          most regions, at least "1"; "" for all
+ *     "keep-by"                       "mass", "area" or "peak"
+ *     "fill-holes", "invert"          "true" or "false"
+ *     "open", "close", "dilate"       a radius in pixels, or "2%" of the short side; dilate may be negative
+ *     "element"                       "disk", "square" or "cross"
+ *     "feather"                       a Gaussian's standard deviation, in pixels or percent
+ *     "offset"                        "X,Y": pixels to the right and down
+ *     "padding", "snap"               pixels around a region's box in its crop; what its sides are multiples of
+ */
+RAHF_API rahf_status rahf_mask_options_set(rahf_mask_options *options, const char *name, const char *value);
+
+/* A mask and its regions. */
+typedef struct rahf_mask rahf_mask;
+
+/*
+ * Makes a mask of an image's size. `heatmap` is height x width values in [0, 1], as rahf_result_heatmap gives them; it
+ * is square or of the image's shape. `options` may be NULL. Sides are at most 16,384.
+ */
+RAHF_API rahf_status rahf_mask_make(
+    const float *heatmap, uint32_t width, uint32_t height, uint32_t image_width, uint32_t image_height,
+    const rahf_mask_options *options, rahf_mask **mask);
+RAHF_API void rahf_mask_free(rahf_mask *mask);
+
+/* 8-connected regions, in reading order; 0 says that there is nothing to repair. */
+RAHF_API size_t rahf_mask_region_count(const rahf_mask *mask);
+
+/* As a region: all of them in one mask. */
+#define RAHF_ALL_REGIONS ((size_t)-1)
+
+/*
+ * A region's mask, or that of all: image height x image width bytes, 255 where to repaint, 0 where to keep, between
+ * them where feathered. INVALID_REQUEST for an index out of range, and for all when there is none: no mask is empty.
+ */
+RAHF_API rahf_status rahf_mask_pixels(
+    const rahf_mask *mask, size_t region, const uint8_t **pixels, uint32_t *width, uint32_t *height);
+
+/* A region before feathering. Set struct_size; that much is written. Later versions add fields at the end. */
+typedef struct rahf_region {
+    size_t struct_size;  /* sizeof(rahf_region) */
+    uint32_t x;          /* the box around it */
+    uint32_t y;
+    uint32_t width;
+    uint32_t height;
+    uint32_t crop_x;     /* the box with its surroundings, by the options' padding and snap */
+    uint32_t crop_y;
+    uint32_t crop_width;
+    uint32_t crop_height;
+    uint64_t area;       /* pixels */
+    double centroid_x;   /* mean column and row of its pixels; a pixel's centre is its index */
+    double centroid_y;
+    float peak;          /* the heatmap's highest value and its mean over the region */
+    float mean;
+} rahf_region;
+
+RAHF_API rahf_status rahf_mask_region(const rahf_mask *mask, size_t index, rahf_region *region);
 
 #ifdef __cplusplus
 }
