@@ -132,7 +132,9 @@ let package = Package(
             swiftSettings: gates),
         .testTarget(
             name: "RAHFLibraryTests",
-            dependencies: ["RAHFLibrary", "CRAHF", "RewardModel", "RewardImage", "RewardTestSupport"],
+            dependencies: [
+                "RAHFLibrary", "CRAHF", "RewardModel", "RewardImage", "RewardServer", "RewardTestSupport", log,
+            ],
             swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],
