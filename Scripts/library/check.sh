@@ -12,6 +12,7 @@ photographs=(Examples/photographs/*.jpg)
 strict=(-Wall -Wextra -pedantic -Werror)
 step() { echo "== $*"; }
 fail() { echo "library-check: $*" >&2; exit 1; }
+Scripts/install-packages.sh gcc g++ pkgconf valgrind debootstrap
 rm -rf "$work"
 mkdir -p "$work"
 

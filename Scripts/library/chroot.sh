@@ -7,7 +7,6 @@ root=.build/library/debian
 # What librahf.so needs, and a compiler.
 packages=libpng16-16,libjpeg62-turbo,libwebp7,libsentencepiece0,libssl3,zlib1g,libstdc++6,gcc,libc6-dev,pkgconf
 [ "$(cat "$root/complete" 2>/dev/null)" != "$packages" ] || exit 0
-command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq debootstrap >/dev/null
 # Where this machine's own apt gets its packages.
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
     awk '$2 == "bookworm" && $3 == "main" { print $1; exit }')

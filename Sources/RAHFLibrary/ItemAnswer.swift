@@ -32,7 +32,7 @@ final class ItemAnswer {
         var norm: Float
     }
 
-    private init(_ prediction: Prediction, prompt: String) {
+    private init(_ prediction: Prediction, prompt: String, scaling: GradientScaling) {
         scores = prediction.scores
         heatmaps = (prediction.heatmaps ?? [:]).mapValues {
             Map(values: Numbers($0.values), width: UInt32($0.width), height: UInt32($0.height))
@@ -53,15 +53,19 @@ final class ItemAnswer {
         }
         gradient = prediction.gradient.map {
             Gradient(
-                map: Map(values: Numbers($0.values), width: UInt32($0.width), height: UInt32($0.height)),
+                map: Map(
+                    values: Numbers(scaling.apply($0.values, norm: $0.norm)), width: UInt32($0.width),
+                    height: UInt32($0.height)),
                 objective: $0.objective, norm: $0.norm)
         }
         notes = prediction.notes.map(AnswerNote.init)
     }
 
     /// An item's answer, or the item's own failure.
-    static func make(_ result: Result<Prediction, Failure>, prompt: String) -> Result<ItemAnswer, Failure> {
-        result.map { ItemAnswer($0, prompt: prompt) }
+    static func make(
+        _ result: Result<Prediction, Failure>, for item: RequestItem
+    ) -> Result<ItemAnswer, Failure> {
+        result.map { ItemAnswer($0, prompt: (try? item.prompt.get()) ?? "", scaling: item.scaling) }
     }
 }
 

@@ -10,6 +10,7 @@ final class ObjectiveHandle: Handle {
     static let maximumTerms = 16
 
     var objective = Objective()
+    var scaling = GradientScaling()
 }
 
 extension HeatmapKind {
@@ -78,6 +79,20 @@ public func rahf_objective_add_heatmap_term(
             throw Failure(.invalidRequest, "the mask is NULL, but its size is \(mask_width)×\(mask_height)")
         }
         handle.objective.heatmapTerms.append(term)
+    }
+}
+
+@c @implementation
+public func rahf_objective_set_gradient_scaling(
+    _ objective: OpaquePointer!, _ normalize: Int32, _ clip: Float
+) -> rahf_status {
+    attempt { () throws(Failure) in
+        let handle = try ObjectiveHandle.get(objective)
+        guard let normalization = GradientScaling.Normalization(rawValue: normalize) else {
+            throw Failure(.invalidRequest, "there is no normalisation \(normalize)")
+        }
+        guard clip.isFinite, clip >= 0 else { throw Failure(.invalidRequest, "the clip is \(clip)") }
+        handle.scaling = GradientScaling(normalization: normalization, clip: clip)
     }
 }
 

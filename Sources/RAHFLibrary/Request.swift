@@ -35,6 +35,7 @@ struct RequestItem {
     var prompt: Result<String, Failure>
     var outputs: Outputs
     var objective: Objective?
+    var scaling = GradientScaling()
 
     /// - Throws: the item's own failure.
     func decode() throws(Failure) -> PredictionItem {
@@ -64,10 +65,11 @@ extension RequestHandle {
             throw Failure(.invalidRequest, "the item asks for no output and has no objective")
         }
         let text = try Self.text(prompt, promptSize)
-        let objective = objective == nil ? nil : try ObjectiveHandle.get(objective).objective
+        let wanted = objective == nil ? nil : try ObjectiveHandle.get(objective)
         items.append(
             RequestItem(
-                source: try source(), prompt: text, outputs: Outputs(rawValue: UInt8(outputs)), objective: objective))
+                source: try source(), prompt: text, outputs: Outputs(rawValue: UInt8(outputs)),
+                objective: wanted?.objective, scaling: wanted?.scaling ?? GradientScaling()))
     }
 
     /// The prompt, or why it cannot be read. Never reads more than the longest prompt and one byte.

@@ -64,7 +64,7 @@ public func rahf_score(
             let time = started.duration(to: .now).milliseconds
             log(.debug, "scored \(results.count) items in \(time) ms, \(failed) of them failed")
         }
-        let prompts = request.items.map { (try? $0.prompt.get()) ?? "" }
-        return ResultHandle(zip(results, prompts).map { ItemAnswer.make($0, prompt: $1) }, digest: model.info.digest)
+        return ResultHandle(
+            zip(results, request.items).map { ItemAnswer.make($0, for: $1) }, digest: model.info.digest)
     }
 }

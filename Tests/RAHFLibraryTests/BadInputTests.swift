@@ -120,6 +120,13 @@ import Testing
             #expect(rahf_objective_set_score_weight(objective, 0, weight) == Library.invalidRequest)
             #expect(rahf_objective_add_heatmap_term(objective, 1, 1, weight, nil, 0, 0) == Library.invalidRequest)
         }
+        for (normalize, clip) in [
+            (Int32.min, Float(0)), (-1, 0), (3, 0), (.max, 0), (0, -1), (0, .nan), (0, .infinity),
+        ] {
+            #expect(
+                rahf_objective_set_gradient_scaling(objective, normalize, clip) == Library.invalidRequest)
+        }
+        #expect(rahf_objective_set_gradient_scaling(nil, 0, 0) == Library.invalidRequest)
         for outputs: UInt32 in [0, 8, 255, 256, .max] {
             #expect(rahf_request_add_encoded(request, "a", 1, "a", 1, outputs, nil) == Library.invalidRequest)
         }

@@ -158,6 +158,44 @@ import Testing
         }
     }
 
+    @Test func gradientsAreNormalisedAndThenClipped() throws {
+        let file = try Library.bytes(Library.picture)
+        let objective = rahf_objective_new()
+        defer { rahf_objective_free(objective) }
+        #expect(rahf_objective_set_score_weight(objective, Int32(RAHF_SCORE_PLAUSIBILITY), 3) == Library.ok)
+        try Library.withModel { model in
+            func gradient(_ normalize: Int, _ clip: Float) throws -> PixelGradient {
+                #expect(rahf_objective_set_gradient_scaling(objective, Int32(normalize), clip) == Library.ok)
+                return try Library.withRequest { request in
+                    #expect(Library.add(request, file, "a cat", 0, objective) == Library.ok)
+                    return try Library.withResult(model, request) {
+                        try #require(try Self.prediction($0, 0).gradient)
+                    }
+                }
+            }
+            let plain = try gradient(RAHF_NORMALIZE_NONE, 0)
+            let largest = plain.values.map(\.magnitude).max() ?? 0
+            #expect(largest > 0)
+            let cases: [(Int, Float, (Float) -> Float)] = [
+                (RAHF_NORMALIZE_L2, 0, { $0 / plain.norm }), (RAHF_NORMALIZE_LINF, 0, { $0 / largest }),
+                (RAHF_NORMALIZE_LINF, 0.25, { min(max($0 / largest, -0.25), 0.25) }),
+                (RAHF_NORMALIZE_NONE, largest / 2, { min(max($0, -largest / 2), largest / 2) }),
+                (RAHF_NORMALIZE_NONE, largest * 2, { $0 }),
+            ]
+            for (normalize, clip, expected) in cases {
+                let scaled = try gradient(normalize, clip)
+                #expect(scaled.values == plain.values.map(expected), "\(normalize), \(clip)")
+                #expect(scaled.norm == plain.norm && scaled.objective == plain.objective)
+            }
+            let unit = try gradient(RAHF_NORMALIZE_L2, 0).values.reduce(0.0) { $0 + Double($1) * Double($1) }
+            #expect(abs(unit - 1) < 1e-5)
+            // A gradient of nothing has no direction to normalise.
+            #expect(rahf_objective_set_score_weight(objective, Int32(RAHF_SCORE_PLAUSIBILITY), 0) == Library.ok)
+            let nothing = try gradient(RAHF_NORMALIZE_L2, 0).values
+            #expect(nothing.allSatisfy { $0 == 0 })
+        }
+    }
+
     @Test func wordSpansAreBytesOfThePrompt() throws {
         try Library.withModel { model in
             try Library.withRequest { request in

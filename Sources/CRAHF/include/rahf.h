@@ -206,6 +206,19 @@ RAHF_API rahf_status rahf_objective_add_heatmap_term(
     rahf_objective *objective, int32_t heatmap, int32_t reduction, float weight, const float *mask,
     uint32_t mask_width, uint32_t mask_height);
 
+enum {
+    RAHF_NORMALIZE_NONE = 0,
+    RAHF_NORMALIZE_L2 = 1,  /* divide by the Euclidean norm */
+    RAHF_NORMALIZE_LINF = 2 /* divide by the largest magnitude */
+};
+
+/*
+ * What is done to the gradient before it is given: RAHF_NORMALIZE_..., then no entry's magnitude is above `clip`; 0 is
+ * no limit. The default is neither. A gradient of zeros stays as it is. The norm that is told is that of the gradient
+ * before this.
+ */
+RAHF_API rahf_status rahf_objective_set_gradient_scaling(rahf_objective *objective, int32_t normalize, float clip);
+
 /* -------------------------------------------------------------------------------------------------------- Requests */
 
 /* Items to score together. */
@@ -338,7 +351,8 @@ RAHF_API const char *rahf_result_decoded_text(const rahf_result *result, size_t 
 
 /*
  * The gradient: 3 x height x width, planes red, green, blue, at the size of the image given; for a file with an EXIF
- * orientation, of the upright image. `objective` is the objective's value, `norm` the gradient's Euclidean norm.
+ * orientation, of the upright image. `objective` is the objective's value, `norm` the gradient's Euclidean norm
+ * before any scaling.
  */
 RAHF_API rahf_status rahf_result_gradient(
     const rahf_result *result, size_t item, const float **values, uint32_t *width, uint32_t *height, float *objective,
