@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build bench bench-operators parity python format lint packages masks-check feedback
+.PHONY: demo test build lib install library-check bench bench-operators parity python format lint packages masks-check feedback
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -13,6 +13,20 @@ test: packages lint
 build: packages
 	swift build $(flags) --product rahf
 	swift build $(flags) --product make-inpaint-masks
+
+# librahf.so with the Swift runtime inside, into .build/library.
+lib: packages
+	swift build $(flags) --product RAHFLibrary
+	Scripts/library/link.sh
+
+# The library, rahf.h, the pkg-config file and the commands.
+PREFIX ?= /usr/local
+install: build lib
+	Scripts/library/install.sh $(PREFIX)
+
+# The library as a stranger meets it: symbols, examples, valgrind, threads, a Debian without Swift.
+library-check: build lib
+	Scripts/library/check.sh
 
 # Speed and memory beside PyTorch, in one run; then speed through the service beside speed in process.
 bench: build

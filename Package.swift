@@ -31,6 +31,8 @@ let package = Package(
         .library(name: "RewardServer", targets: ["RewardServer"]),
         .executable(name: "rahf", targets: ["rahf"]),
         .executable(name: "make-inpaint-masks", targets: ["make-inpaint-masks"]),
+        // The code of librahf.so; Scripts/library/link.sh links it.
+        .library(name: "RAHFLibrary", type: .static, targets: ["RAHFLibrary"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -89,6 +91,12 @@ let package = Package(
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
         .executableTarget(name: "make-inpaint-masks", dependencies: ["RAHFCommands"], swiftSettings: safe),
 
+        // The C library: the header, and what implements it.
+        .target(name: "CRAHF", cSettings: cGates),
+        .target(
+            name: "RAHFLibrary", dependencies: ["CRAHF", "RewardModel", "RewardImage", "TensorCPU"],
+            swiftSettings: gates),
+
         // Tests.
         .target(name: "RewardTestSupport", path: "Tests/RewardTestSupport", swiftSettings: gates),
         .testTarget(
@@ -132,6 +140,12 @@ let package = Package(
         .testTarget(
             name: "RAHFCommandsTests",
             dependencies: ["RAHFCommands", "RewardData", "RewardImage", "RewardModel", "RewardTestSupport"],
+            swiftSettings: gates),
+        .testTarget(
+            name: "RAHFLibraryTests",
+            dependencies: [
+                "RAHFLibrary", "CRAHF", "RewardModel", "RewardImage", "RewardServer", "RewardTestSupport", log,
+            ],
             swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],
