@@ -13,6 +13,7 @@ test: packages lint
 build: packages
 	swift build $(flags) --product rahf
 	swift build $(flags) --product make-inpaint-masks
+	swift build $(flags) --product select-finetune-data
 
 # Speed and memory beside PyTorch, in one run; then speed through the service beside speed in process.
 bench: build

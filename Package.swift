@@ -31,11 +31,13 @@ let package = Package(
         .library(name: "RewardServer", targets: ["RewardServer"]),
         .executable(name: "rahf", targets: ["rahf"]),
         .executable(name: "make-inpaint-masks", targets: ["make-inpaint-masks"]),
+        .executable(name: "select-finetune-data", targets: ["select-finetune-data"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         // Without Foundation.
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -73,9 +75,18 @@ let package = Package(
         .target(name: "RewardMetrics", swiftSettings: safe),
         .target(
             name: "RewardWorld", dependencies: ["RewardData", "RewardModel", "RewardImage"], swiftSettings: gates),
+        // Selection: the rule, and what reads, scores and writes candidates.
+        .target(name: "RewardSelection", swiftSettings: safe),
+        .target(
+            name: "RewardCuration",
+            dependencies: [
+                "RewardSelection", "RewardModel", "RewardImage", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: gates),
         .target(
             name: "RAHFCommands",
             dependencies: [
+                "RewardSelection", "RewardCuration",
                 "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardWorld", "RewardServer",
                 "RewardWire",
                 "TensorCPU", argumentParser, log,
@@ -83,6 +94,7 @@ let package = Package(
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
         .executableTarget(name: "make-inpaint-masks", dependencies: ["RAHFCommands"], swiftSettings: safe),
+        .executableTarget(name: "select-finetune-data", dependencies: ["RAHFCommands"], swiftSettings: safe),
 
         // Tests.
         .target(name: "RewardTestSupport", path: "Tests/RewardTestSupport", swiftSettings: gates),

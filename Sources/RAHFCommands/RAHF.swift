@@ -35,10 +35,14 @@ struct ModelOptions: ParsableArguments {
 
     func load(maxBatch: Int = 8) throws -> Predictor {
         let path = try path()
+        return try Predictor.load(folder: path, options: .init(threads: try checkedThreads(), maxBatch: maxBatch))
+    }
+
+    func checkedThreads() throws -> Int? {
         if let threads, !(1...Predictor.Options.maximumThreads).contains(threads) {
             throw ValidationError("--threads is \(threads); it must be 1 to \(Predictor.Options.maximumThreads)")
         }
-        return try Predictor.load(folder: path, options: .init(threads: threads, maxBatch: maxBatch))
+        return threads
     }
 }
 
