@@ -8,9 +8,12 @@ public struct ScoreHistogram: Sendable, Equatable {
     public private(set) var minimum = Double.infinity
     public private(set) var maximum = -Double.infinity
     private var counts = [Int](repeating: 0, count: Self.steps)
+    /// Steps per unit.
+    private let scale: Double
 
     public init(range: ClosedRange<Double> = 0...1) {
         self.range = range
+        scale = Double(Self.steps) / max(range.upperBound - range.lowerBound, .leastNormalMagnitude)
     }
 
     /// Counts a value; NaN is not one.
@@ -19,8 +22,7 @@ public struct ScoreHistogram: Sendable, Equatable {
         count += 1
         minimum = min(minimum, value)
         maximum = max(maximum, value)
-        let place = (value - range.lowerBound) / max(range.upperBound - range.lowerBound, .leastNormalMagnitude)
-        counts[Int(min(max(place * Double(Self.steps), 0), Double(Self.steps - 1)))] += 1
+        counts[Int(min(max((value - range.lowerBound) * scale, 0), Double(Self.steps - 1)))] += 1
     }
 
     public mutating func merge(_ other: ScoreHistogram) {

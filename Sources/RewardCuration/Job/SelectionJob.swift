@@ -74,10 +74,15 @@ package struct SelectionJob {
         scorer: (any Scorer)?
     ) {
         let (list, notes) = try CandidateInput(paths: options.candidates).open(scratch: scratch)
-        var contents = try ListPass(list: list, rule: options.rule, threads: options.threads, scratch: scratch).run()
+        // Where no image is looked at and nothing scored, selecting is quick: clashes are found on the way.
+        let canWait = options.check == .none && !options.rule.deduplicates
+        let pass = ListPass(
+            list: list, rule: options.rule, threads: options.threads, scratch: scratch, checksClashes: !canWait)
+        var contents = try pass.run()
         guard contents.candidates > 0 else { throw Failure(.invalidRequest, "\(list.name): no candidate in it") }
         var scorer: (any Scorer)?
         if contents.unscored > 0 {
+            if canWait { try pass.checkClashes(contents) }
             scorer = try loadScorer()
             guard let scorer else {
                 let line = contents.firstUnscoredLine ?? 0
@@ -98,7 +103,7 @@ package struct SelectionJob {
             list: list, rule: options.rule, records: contents.records, lastLine: contents.lastLine, scratch: scratch,
             threads: options.threads, check: options.check, seed: options.randomControl ?? 0,
             keepsRejects: options.writesRejects && !options.isDryRun,
-            samples: options.writesReport ? options.reportPrompts : 0
+            samples: options.writesReport ? options.reportPrompts : 0, findsClashes: canWait
         ).run()
         let summary = SelectionSummary(
             options: options, contents: contents, tally: result.tally, model: contents.unscored > 0 ? scorer?.info : nil,

@@ -36,11 +36,14 @@ struct SelectionPass {
     var keepsRejects: Bool
     /// How many prompts the report shows.
     var samples: Int
+    /// True when clashes between lines are still to be found: then they are, before anything else is done with them.
+    var findsClashes = false
 
+    /// - Throws: `ListError` for clashing lines.
     func run() throws -> SelectionResult {
         let picks = try PartitionedRecords<PickRecord>(folder: scratch)
         let rejects = keepsRejects ? try PartitionedRecords<CandidateRecord>(folder: scratch) : nil
-        let total = Mutex((tally: SelectionTally(rule: rule), samples: [SampledGroup](), failure: (any Error)?.none))
+        let total = Mutex((tally: SelectionTally(rule: rule), samples: [SampledGroup](), problems: ListProblems(), failure: (any Error)?.none))
         let next = Atomic(0)
         DispatchQueue.concurrentPerform(iterations: threads) { _ in
             var worker = Worker(pass: self, picks: picks.writer(), rejects: rejects?.writer())
@@ -60,11 +63,13 @@ struct SelectionPass {
             total.withLock { total in
                 total.tally.merge(finished.tally)
                 total.samples += finished.samples
+                total.problems.merge(finished.problems)
                 total.failure = total.failure ?? finished.failure
             }
         }
-        var (tally, samples, failure) = total.withLock { $0 }
+        var (tally, samples, problems, failure) = total.withLock { $0 }
         if let failure { throw failure }
+        if let error = problems.error(list.name) { throw error }
         samples = Array(samples.sorted { $0.firstLine < $1.firstLine }.prefix(self.samples))
         guard let fraction = rule.topFraction else {
             return SelectionResult(picks: picks, rejects: rejects, tally: tally, samples: samples)
@@ -88,6 +93,7 @@ struct SelectionPass {
         var rejects: PartitionedRecords<CandidateRecord>.Writer?
         var tally: SelectionTally
         var samples: [SampledGroup] = []
+        var problems = ListProblems()
         var failure: (any Error)?
 
         init(
@@ -103,6 +109,8 @@ struct SelectionPass {
         }
 
         mutating func select(_ members: [CandidateRecord]) throws {
+            if pass.findsClashes { try Clashes.find(members, pass.list, &problems) }
+            guard problems.total == 0 else { return }
             let candidates = members.map { record in
                 GroupCandidate(
                     scores: record.scoreVector, value: record.value, unusable: record.drop,

@@ -34,6 +34,50 @@ package final class CandidateList: Sendable {
         }
     }
 
+    /// Reads lines at rising offsets through one buffer.
+    struct Window {
+        private let list: CandidateList
+        private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        private var start = 0
+        private var count = 0
+
+        init(_ list: CandidateList) {
+            self.list = list
+        }
+
+        /// Calls `body` with a line's bytes, without its end.
+        mutating func withLine(at offset: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
+            if offset < start || offset >= start + count { try fill(offset) }
+            if !(try found(offset, body)) {
+                try fill(offset)
+                // Longer than the window.
+                if !(try found(offset, body)) { try list.bytes(at: offset).withRawBytes(body) }
+            }
+        }
+
+        private mutating func fill(_ offset: Int) throws(Failure) {
+            start = offset
+            let list = list
+            count = try buffer.withUnsafeMutableBufferPointer { (buffer) throws(Failure) in
+                try list.file.read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+            }
+        }
+
+        private func found(
+            _ offset: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
+        ) throws(Failure) -> Bool {
+            var isFound = false
+            try buffer.withRawBytes { (raw) throws(Failure) in
+                guard let base = raw.baseAddress, offset < start + count else { return }
+                let line = base + (offset - start)
+                guard let end = memchr(line, 0x0a, start + count - offset) else { return }
+                try body(UnsafeRawBufferPointer(start: line, count: UnsafeRawPointer(end) - line))
+                isFound = true
+            }
+            return isFound
+        }
+    }
+
     /// A line that was found in order before.
     package func line(at offset: Int) throws(Failure) -> CandidateLine {
         var bytes = try bytes(at: offset)

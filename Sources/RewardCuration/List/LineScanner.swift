@@ -42,24 +42,25 @@ struct LineScanner {
             guard let key = key() else { return false }
             let bit: UInt8
             let fits: Bool
-            if matches(key, "prompt") {
+            switch name(key) {
+            case .prompt:
                 bit = 1
                 fields.prompt = string()
                 fits = fields.prompt != nil
-            } else if matches(key, "image") {
+            case .image:
                 bit = 2
                 fields.image = string()
                 fits = fields.image != nil
-            } else if matches(key, "group") {
+            case .group:
                 bit = 4
                 fields.group = at < end && base[at] == 0x22 ? string() : digits()
                 fits = fields.group != nil
-            } else if matches(key, "scores") {
+            case .scores:
                 bit = 8
                 fits = scores(&ignored)
-            } else {
-                // A shard's place is for the library; a key in an unknown object is not looked at.
-                if matches(key, "place") { return false }
+            // A shard's place is for the library.
+            case .place: return false
+            default:
                 ignored.note(UnsafeRawBufferPointer(start: base + key.lowerBound, count: key.count))
                 bit = 0
                 fits = skipPlainValue()
@@ -78,16 +79,12 @@ struct LineScanner {
         repeat {
             guard let key = key(), let value = number() else { return false }
             let index: Int
-            if matches(key, "plausibility") {
-                index = 0
-            } else if matches(key, "alignment") {
-                index = 1
-            } else if matches(key, "aesthetics") {
-                index = 2
-            } else if matches(key, "overall") {
-                index = 3
-            } else {
-                return false
+            switch name(key) {
+            case .plausibility: index = 0
+            case .alignment: index = 1
+            case .aesthetics: index = 2
+            case .overall: index = 3
+            default: return false
             }
             guard seen & 1 << index == 0 else { return false }
             seen |= 1 << index
@@ -129,8 +126,34 @@ struct LineScanner {
         return key
     }
 
-    private func matches(_ key: Range<Int>, _ name: StaticString) -> Bool {
-        key.count == name.utf8CodeUnitCount && memcmp(base + key.lowerBound, name.utf8Start, key.count) == 0
+    private enum Name {
+        case prompt, image, group, scores, place, plausibility, alignment, aesthetics, overall
+    }
+
+    /// Which of the known keys this is: told by its length, its first eight bytes and what is left of it.
+    private func name(_ key: Range<Int>) -> Name? {
+        let start = UnsafeRawPointer(base + key.lowerBound)
+        let first = start.loadUnaligned(as: UInt64.self)
+        func head(_ count: Int) -> UInt64 { first & ((1 << UInt64(8 * count)) &- 1) }
+        switch key.count {
+        case 5:
+            if head(5) == 0x65_67_61_6d_69 { return .image }
+            if head(5) == 0x70_75_6f_72_67 { return .group }
+            return head(5) == 0x65_63_61_6c_70 ? .place : nil
+        case 6:
+            if head(6) == 0x74_70_6d_6f_72_70 { return .prompt }
+            return head(6) == 0x73_65_72_6f_63_73 ? .scores : nil
+        case 7: return head(7) == 0x6c_6c_61_72_65_76_6f ? .overall : nil
+        case 9:
+            return first == 0x6e_65_6d_6e_67_69_6c_61 && base[key.lowerBound + 8] == 0x74 ? .alignment : nil
+        case 10:
+            return first == 0x69_74_65_68_74_73_65_61 && base[key.lowerBound + 8] == 0x63
+                && base[key.lowerBound + 9] == 0x73 ? .aesthetics : nil
+        case 12:
+            let rest = start.loadUnaligned(fromByteOffset: 8, as: UInt32.self)
+            return first == 0x69_62_69_73_75_61_6c_70 && rest == 0x79_74_69_6c ? .plausibility : nil
+        default: return nil
+        }
     }
 
     /// A string without escapes; valid UTF-8.
@@ -201,8 +224,10 @@ struct LineScanner {
         }
         let hasExponent = at < end && base[at] | 0x20 == 0x65
         // Both parts exact in a double: their quotient is correctly rounded.
-        if !hasExponent, figures <= 18, mantissa <= 1 << 53, scale <= 22 {
-            let value = Double(mantissa) / Self.powers[scale]
+        if !hasExponent, figures <= 19, scale <= 22 {
+            let value =
+                mantissa <= 1 << 53
+                ? Double(mantissa) / Self.powers[scale] : Self.quotient(mantissa, scale)
             return negative ? -value : value
         }
         if hasExponent {
@@ -218,6 +243,24 @@ struct LineScanner {
         // The library has its own word for what does not fit.
         return value.isFinite ? value : nil
     }
+
+    /// `mantissa / 10^scale`, correctly rounded, for a mantissa above 2^53 and a scale up to 22: divided by 5^scale in
+    /// integers, so that what is left over is known, then rounded to even once.
+    private static func quotient(_ mantissa: UInt64, _ scale: Int) -> Double {
+        let divisor = powersOfFive[scale]
+        let (up, divisorUp) = (mantissa.leadingZeroBitCount, divisor.leadingZeroBitCount)
+        let (top, bottom) = (mantissa << UInt64(up), divisor << UInt64(divisorUp))
+        // Halved, the dividend's high word is below the divisor, and the quotient has 63 or 64 bits.
+        let (quotient, remainder) = bottom.dividingFullWidth((top >> 1, top << 63))
+        let spare = 11 - quotient.leadingZeroBitCount
+        let half: UInt64 = 1 << UInt64(spare - 1)
+        let rest = quotient & (half * 2 - 1)
+        var kept = quotient >> UInt64(spare)
+        if rest > half || (rest == half && (remainder > 0 || kept & 1 == 1)) { kept += 1 }
+        return Double(sign: .plus, exponent: spare - 63 - up + divisorUp - scale, significand: Double(kept))
+    }
+
+    private static let powersOfFive: [UInt64] = (0...22).map { (0..<$0).reduce(1) { power, _ in power * 5 } }
 
     private static let powers: [Double] = [
         1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,

@@ -24,6 +24,8 @@ struct ListPass {
     var rule: SelectionRule
     var threads: Int
     var scratch: String
+    /// False leaves duplicate lines and groups with two prompts to whoever groups the records next.
+    var checksClashes = true
 
     /// - Throws: `ListError` with every faulty line counted, or `Failure`.
     func run() throws -> ListContents {
@@ -46,10 +48,10 @@ struct ListPass {
             let finished = worker
             total.withLock { $0.add(finished) }
         }
-        var found = total.withLock { $0 }
+        let found = total.withLock { $0 }
         if let failure = found.failure { throw failure }
-        if found.problems.total == 0 { try findClashes(&found) }
         if let error = found.problems.error(list.name) { throw error }
+        if checksClashes { try checkClashes(found.contents) }
         return found.contents
     }
 
@@ -135,15 +137,15 @@ struct ListPass {
         }
     }
 
-    /// Duplicate lines, and groups with two prompts.
-    private func findClashes(_ found: inout Total) throws {
-        let records = found.contents.records
+    /// Throws `ListError` when there are duplicate lines or groups with two prompts.
+    func checkClashes(_ contents: ListContents) throws {
+        let records = contents.records
         let clashes = Mutex((problems: ListProblems(), failure: (any Error)?.none))
         DispatchQueue.concurrentPerform(iterations: PartitionedRecords<CandidateRecord>.parts) { part in
             do {
                 let groups = GroupedRecords(try records.load(part))
                 var problems = ListProblems()
-                for group in groups.ranges { try check(groups.members(group), &problems) }
+                for group in groups.ranges { try Clashes.find(groups.members(group), list, &problems) }
                 let finished = problems
                 if finished.total > 0 { clashes.withLock { $0.problems.merge(finished) } }
             } catch {
@@ -152,35 +154,7 @@ struct ListPass {
         }
         let result = clashes.withLock { $0 }
         if let failure = result.failure { throw failure }
-        found.problems.merge(result.problems)
-    }
-
-    private func check(_ members: [CandidateRecord], _ problems: inout ListProblems) throws {
-        guard members.count > 1 else { return }
-        if members.contains(where: { $0.prompt != members[0].prompt }) {
-            let inOrder = members.sorted { $0.line < $1.line }
-            let first = try list.line(at: inOrder[0].offset)
-            for other in inOrder where other.prompt != inOrder[0].prompt {
-                let line = try list.line(at: other.offset)
-                problems.add(
-                    ListProblem(
-                        line: other.line,
-                        text: "group \(quoted(line.group ?? "")) has the prompt \(quoted(line.prompt)) here and "
-                            + "\(quoted(first.prompt)) in line \(inOrder[0].line)"))
-            }
-        }
-        let byImage = members.sorted { ($0.image, $0.line) < ($1.image, $1.line) }
-        var start = 0
-        for index in byImage.indices.dropFirst() {
-            guard byImage[index].image == byImage[start].image else {
-                start = index
-                continue
-            }
-            let (one, other) = (try list.line(at: byImage[start].offset), try list.line(at: byImage[index].offset))
-            guard one.image == other.image else { continue }
-            let text = "the same image and prompt as line \(byImage[start].line): \(quoted(other.image))"
-            problems.add(ListProblem(line: byImage[index].line, text: text))
-        }
+        if let error = result.problems.error(list.name) { throw error }
     }
 }
 

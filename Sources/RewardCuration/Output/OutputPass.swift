@@ -25,7 +25,7 @@ struct OutputPass {
 
     func run() throws {
         let images = ImageFiles(folder: list.folder)
-        let kept = try SampleOutput(self, folder: folder)
+        var kept = try SampleOutput(self, folder: folder)
         let pairs = formats.contains(.dpo) ? try PreferencePairWriter(path: "\(folder)/dpo") : nil
         var random: SampleOutput?
         if result.tally.random > 0 {
@@ -38,7 +38,7 @@ struct OutputPass {
                 if let pairs, pick.loser.line > 0 {
                     try pairs.add(winner: sample(pick.kept, images), loser: sample(pick.loser, images))
                 }
-                if let random, pick.random.line > 0 { try random.add(pick.random, images) }
+                if pick.random.line > 0 { try random?.add(pick.random, images) }
             }
         }
         try kept.finish()
@@ -73,11 +73,13 @@ struct OutputPass {
     /// The formats that take one candidate after another.
     private struct SampleOutput {
         let pass: OutputPass
+        var window: CandidateList.Window
         var writers: [any DataSetWriter] = []
         var lines: FileWriter?
 
         init(_ pass: OutputPass, folder: String) throws {
             self.pass = pass
+            window = CandidateList.Window(pass.list)
             if pass.formats.contains(.imagefolder) {
                 writers.append(try ImageFolderWriter(path: "\(folder)/imagefolder", link: pass.link))
             }
@@ -87,7 +89,7 @@ struct OutputPass {
             if pass.formats.contains(.list) { lines = try FileWriter(path: "\(folder)/selected.jsonl") }
         }
 
-        func add(_ record: CandidateRecord, _ images: ImageFiles) throws {
+        mutating func add(_ record: CandidateRecord, _ images: ImageFiles) throws {
             if !writers.isEmpty {
                 let sample = try pass.sample(record, images)
                 for writer in writers { try writer.add(sample) }
@@ -98,7 +100,7 @@ struct OutputPass {
                 line.scores = record.scoreVector
                 try lines.append(line.json)
             } else {
-                try lines.append(try pass.list.bytes(at: record.offset))
+                try window.withLine(at: record.offset) { (line) throws(Failure) in try lines.append(line) }
                 try lines.append("\n")
             }
         }
