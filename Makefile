@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build bench bench-operators parity python format lint packages masks-check feedback
+.PHONY: check-selection demo test build bench bench-operators parity python format lint packages masks-check feedback
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -19,6 +19,11 @@ build: packages
 bench: build
 	Scripts/bench.sh
 	python3 Scripts/bench/service.py
+	Scripts/bench-selection.sh
+
+# What select-finetune-data writes, loaded with the libraries of its users; installs them into .venv.
+check-selection: build
+	Scripts/check-selection.sh
 
 # The time of every operator's case, printed.
 bench-operators: packages

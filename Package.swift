@@ -111,6 +111,11 @@ let package = Package(
             dependencies: ["RewardModel", "RewardImage", "TensorGraph", "TensorCPU", "RewardTestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: gates),
+        .testTarget(name: "RewardSelectionTests", dependencies: ["RewardSelection"], swiftSettings: gates),
+        .testTarget(
+            name: "RewardCurationTests",
+            dependencies: ["RewardCuration", "RewardSelection", "RewardModel", "RewardImage", "RewardTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(
             name: "RewardWireTests",
             dependencies: ["RewardWire", "RewardModel", "RewardImage", "RewardTestSupport", protobuf],

@@ -2,7 +2,7 @@ import RewardImage
 import RewardModel
 import Testing
 
-@testable import RewardCuration
+import RewardCuration
 
 @Suite struct StoreTests {
     @Test func entriesAreFoundByContentAndPromptAndModel() throws {
@@ -12,9 +12,10 @@ import Testing
             let key = ScoreStore.Key(content: "c", prompt: "p")
             let other = ScoreStore.Key(content: "c", prompt: "q")
             try store.add([(key, .scores([0.1, 0.2, 0.3, 1])), (other, .refused(.promptTooLong))])
-            #expect(try store.entries([key, other, .init(content: "d", prompt: "p")]) == [
-                key: .scores([0.1, 0.2, 0.3, 1]), other: .refused(.promptTooLong),
-            ])
+            #expect(
+                try store.entries([key, other, .init(content: "d", prompt: "p")]) == [
+                    key: .scores([0.1, 0.2, 0.3, 1]), other: .refused(.promptTooLong),
+                ])
             #expect(try ScoreStore(path: path, model: "sha256:a").entries([key])[key] == .scores([0.1, 0.2, 0.3, 1]))
             #expect(try ScoreStore(path: path, model: "sha256:b").entries([key]).isEmpty)
         }

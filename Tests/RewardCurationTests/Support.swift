@@ -4,7 +4,7 @@ import RewardImage
 import RewardModel
 import Synchronization
 
-@testable import RewardCuration
+import RewardCuration
 
 /// A folder of its own for one test.
 func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
@@ -59,7 +59,8 @@ func picture(_ seed: UInt64, side: Int = 24) -> [UInt8] {
 /// Scores an image by its first pixel, and counts how often it is asked.
 final class PixelScorer: Scorer {
     let info = ModelInfo(
-        name: "pixels", digest: "sha256:test", config: .tiny(.multiHead, vocabSize: 32), parameterCount: 0, heatmapSize: 4)
+        name: "pixels", digest: "sha256:test", config: .tiny(.multiHead, vocabSize: 32), parameterCount: 0,
+        heatmapSize: 4)
     private let scored = Mutex(0)
     /// Throws away the run after this many images, as a lost server would.
     let dies: Int
@@ -72,7 +73,9 @@ final class PixelScorer: Scorer {
         items.map { item in
             guard count < dies else { return .failure(Failure(.internalError, "the engine is gone")) }
             if item.prompt == "refused" { return .failure(Failure(.invalidPrompt, "refused")) }
-            guard case .uint8(let pixels) = item.image.samples else { return .failure(Failure(.internalError, "floats")) }
+            guard case .uint8(let pixels) = item.image.samples else {
+                return .failure(Failure(.internalError, "floats"))
+            }
             if item.outputs.contains(.scores) { scored.withLock { $0 += 1 } }
             let score = Float(pixels[0]) / 255
             return .success(
@@ -88,7 +91,8 @@ final class PixelScorer: Scorer {
 extension SelectionJob {
     /// Runs with options changed from the defaults.
     static func run(
-        _ candidates: String..., out: String?, scorer: (any Scorer)? = nil, _ change: (inout SelectionOptions) -> Void = { _ in }
+        _ candidates: String..., out: String?, scorer: (any Scorer)? = nil,
+        _ change: (inout SelectionOptions) -> Void = { _ in }
     ) throws -> SelectionSummary {
         var options = SelectionOptions(candidates: candidates, out: out)
         options.threads = 2

@@ -2,7 +2,7 @@ import RewardModel
 import RewardTestSupport
 import Testing
 
-@testable import RewardCuration
+import RewardCuration
 
 @Suite struct TarTests {
     private func members(_ path: String) throws -> [TarReader.Member] {
@@ -16,7 +16,9 @@ import Testing
         try withFolder { folder in
             let path = "\(folder)/a.tar"
             let writer = try TarWriter(path: path)
-            let files: [(String, [UInt8])] = [("a.png", [1, 2, 3]), ("a.txt", []), ("b.bin", .init(repeating: 7, count: 1024))]
+            let files: [(String, [UInt8])] = [
+                ("a.png", [1, 2, 3]), ("a.txt", []), ("b.bin", .init(repeating: 7, count: 1024)),
+            ]
             for (name, bytes) in files { try writer.add(name, bytes) }
             try writer.finish()
             let found = try members(path)
@@ -54,7 +56,8 @@ import Testing
                     try write(bytes, to: path)
                     do {
                         for member in try members(path) {
-                            #expect(member.offset >= 0 && member.size >= 0 && member.offset + member.size <= bytes.count)
+                            #expect(
+                                member.offset >= 0 && member.size >= 0 && member.offset + member.size <= bytes.count)
                         }
                     } catch let failure as Failure {
                         #expect(failure.code == .fileError)

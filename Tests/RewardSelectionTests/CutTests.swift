@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test func keysSortAsNumbersDo() {
-        let values = [-Double.infinity, -2, -1e-300, 0, 5e-324, 0.1, 0.3, 1, .infinity]
+        let values = [-Double.infinity, -2, -1e-300, 0, 1e-300, 0.1, 0.3, 1, .infinity]
         #expect(values.map(TopFraction.key) == values.map(TopFraction.key).sorted())
         #expect(Set(values.map(TopFraction.key)).count == values.count)
         #expect(TopFraction.key(-0.0) == TopFraction.key(0.0))

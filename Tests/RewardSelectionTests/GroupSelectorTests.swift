@@ -74,7 +74,9 @@ struct RandomGroup {
 
     func select() -> Named {
         var looked: Set<Int> = []
-        let outcome = GroupSelector(rule: rule).select(candidates) { names[$0] < names[$1] } inspect: { index in
+        let outcome = GroupSelector(rule: rule).select(candidates) {
+            names[$0] < names[$1]
+        } inspect: { index in
             #expect(looked.insert(index).inserted, "an image is looked at once")
             return broken.contains(names[index]) ? .unusable(.brokenImage) : .usable(prints[index])
         }
@@ -93,7 +95,11 @@ struct RandomGroup {
         var rule = SelectionRule()
         change(&rule)
         let candidates = values.map { GroupCandidate(scores: [$0, $0, $0, $0], value: $0) }
-        return GroupSelector(rule: rule).select(candidates) { $0 < $1 } inspect: { _ in .usable(nil) }
+        return GroupSelector(rule: rule).select(candidates) {
+            $0 < $1
+        } inspect: { _ in
+            .usable(nil)
+        }
     }
 
     @Test func byDefaultTheBestIsKeptIfItIsAbovePointEight() {
@@ -116,7 +122,9 @@ struct RandomGroup {
 
     @Test func aBrokenWinnerGivesWayToTheNext() {
         let candidates = [0.95, 0.9, 0.85].map { GroupCandidate(scores: [$0, 0, 0, 0], value: $0) }
-        let outcome = GroupSelector(rule: SelectionRule()).select(candidates) { $0 < $1 } inspect: {
+        let outcome = GroupSelector(rule: SelectionRule()).select(candidates) {
+            $0 < $1
+        } inspect: {
             $0 == 0 ? .unusable(.missingImage) : .usable(nil)
         }
         #expect(outcome.kept == [1] && outcome.dropped == [.missingImage, nil, .outranked])
@@ -136,7 +144,9 @@ struct RandomGroup {
         // Four bits apart from the first, then five.
         let prints: [UInt64] = [0, 0b1111, 0b11111]
         let candidates = [0.95, 0.9, 0.85].map { GroupCandidate(scores: [$0, 0, 0, 0], value: $0) }
-        let outcome = GroupSelector(rule: rule).select(candidates) { $0 < $1 } inspect: {
+        let outcome = GroupSelector(rule: rule).select(candidates) {
+            $0 < $1
+        } inspect: {
             .usable(Fingerprint(content: [UInt8($0)], perceptual: prints[$0]))
         }
         #expect(outcome.kept == [0, 2] && outcome.dropped[1] == .duplicate)
@@ -146,7 +156,9 @@ struct RandomGroup {
         for seed in Self.seeds {
             let group = RandomGroup(seed)
             let expected = group.select()
-            for shuffle in 1...3 { #expect(group.shuffled(seed &* 7 + UInt64(shuffle)).select() == expected, "\(seed)") }
+            for shuffle in 1...3 {
+                #expect(group.shuffled(seed &* 7 + UInt64(shuffle)).select() == expected, "\(seed)")
+            }
         }
     }
 

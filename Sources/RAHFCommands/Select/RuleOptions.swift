@@ -40,7 +40,9 @@ struct RuleOptions: ParsableArguments {
         guard best >= 1 else { throw ValidationError("--best is \(best); it must be at least 1") }
         rule.best = best
         if let topFraction {
-            guard topFraction > 0, topFraction <= 1 else { throw ValidationError("--top-fraction is above 0, at most 1") }
+            guard topFraction > 0, topFraction <= 1 else {
+                throw ValidationError("--top-fraction is above 0, at most 1")
+            }
         }
         if let minMargin, !minMargin.isFinite { throw ValidationError("--min-margin is a number, not \(minMargin)") }
         rule.topFraction = topFraction

@@ -15,7 +15,9 @@ package enum CandidateInput: Equatable, Sendable {
     /// Tells the kind of `paths`: one list, one folder (of folders or of shards), or shards.
     package init(paths: [String]) throws(Failure) {
         guard let first = paths.first else { throw Failure(.invalidRequest, "no candidates named") }
-        for path in paths where Folders.kind(path) == nil { throw Failure(.fileError, "\(path): no such file or folder") }
+        for path in paths where Folders.kind(path) == nil {
+            throw Failure(.fileError, "\(path): no such file or folder")
+        }
         if paths.allSatisfy({ $0.hasSuffix(".tar") && Folders.kind($0) == .file }) {
             self = .shards(paths)
             return

@@ -81,7 +81,9 @@ struct ShardInput {
             if let text {
                 guard text.size <= 1 << 20 else { throw fault("its text is over a megabyte") }
                 let bytes = try file.bytes(at: text.offset, count: text.size)
-                guard var string = String(validating: bytes, as: UTF8.self) else { throw fault("its text is not UTF-8") }
+                guard var string = String(validating: bytes, as: UTF8.self) else {
+                    throw fault("its text is not UTF-8")
+                }
                 while let last = string.last, last.isNewline { string.removeLast() }
                 prompt = string
             }

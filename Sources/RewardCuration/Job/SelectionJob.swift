@@ -106,7 +106,8 @@ package struct SelectionJob {
             samples: options.writesReport ? options.reportPrompts : 0, findsClashes: canWait
         ).run()
         let summary = SelectionSummary(
-            options: options, contents: contents, tally: result.tally, model: contents.unscored > 0 ? scorer?.info : nil,
+            options: options, contents: contents, tally: result.tally,
+            model: contents.unscored > 0 ? scorer?.info : nil,
             notes: notes + Self.notes(contents, scorer))
         return (summary, result, list, contents, scorer)
     }

@@ -43,7 +43,11 @@ struct SelectionPass {
     func run() throws -> SelectionResult {
         let picks = try PartitionedRecords<PickRecord>(folder: scratch)
         let rejects = keepsRejects ? try PartitionedRecords<CandidateRecord>(folder: scratch) : nil
-        let total = Mutex((tally: SelectionTally(rule: rule), samples: [SampledGroup](), problems: ListProblems(), failure: (any Error)?.none))
+        let total = Mutex(
+            (
+                tally: SelectionTally(rule: rule), samples: [SampledGroup](), problems: ListProblems(),
+                failure: (any Error)?.none
+            ))
         let next = Atomic(0)
         DispatchQueue.concurrentPerform(iterations: threads) { _ in
             var worker = Worker(pass: self, picks: picks.writer(), rejects: rejects?.writer())
@@ -117,7 +121,9 @@ struct SelectionPass {
                     randomKey: StableHash.mix(StableHash.mix(pass.seed, record.group.0), record.image))
             }
             let outcome = try selector.select(candidates) { one, other in
-                let (a, b) = (try pass.list.line(at: members[one].offset), try pass.list.line(at: members[other].offset))
+                let (a, b) = (
+                    try pass.list.line(at: members[one].offset), try pass.list.line(at: members[other].offset)
+                )
                 return a.image.utf8.lexicographicallyPrecedes(b.image.utf8)
             } inspect: { index in
                 if members[index].state.isImageChecked && !pass.rule.deduplicates { return .usable(nil) }
@@ -157,7 +163,9 @@ struct SelectionPass {
             if samples.count >= pass.samples, let last = samples.last, first > last.firstLine { return }
             let order = members.indices.sorted { one, other in
                 let (a, b) = (members[one], members[other])
-                let (left, right) = (a.value.isNaN ? -Double.infinity : a.value, b.value.isNaN ? -Double.infinity : b.value)
+                let (left, right) = (
+                    a.value.isNaN ? -Double.infinity : a.value, b.value.isNaN ? -Double.infinity : b.value
+                )
                 return left == right ? a.line < b.line : left > right
             }
             samples.append(

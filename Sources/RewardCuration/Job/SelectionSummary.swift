@@ -10,13 +10,13 @@ package struct SelectionSummary: Encodable, Sendable {
         var threshold: Double?
         var min: [String: Double]
         var best: Int
-        var top_fraction: Double?
-        var min_margin: Double?
+        var topFraction: Double?
+        var minMargin: Double?
         var dedupe: Bool
         var format: [String]
         var link: String
         var pair: String?
-        var random_control: UInt64?
+        var randomControl: UInt64?
         var check: String
     }
 
@@ -26,16 +26,16 @@ package struct SelectionSummary: Encodable, Sendable {
         var trained: Bool
     }
 
-    struct Counts: Encodable, Sendable {
-        var candidates = 0
-        var scored_by_model = 0
-        var with_ready_scores = 0
-        var prompts = 0
-        var prompts_kept = 0
-        var kept = 0
-        var dropped = 0
-        var pairs = 0
-        var random_control = 0
+    package struct Counts: Encodable, Sendable {
+        package internal(set) var candidates = 0
+        package internal(set) var scoredByModel = 0
+        package internal(set) var withReadyScores = 0
+        package internal(set) var prompts = 0
+        package internal(set) var promptsKept = 0
+        package internal(set) var kept = 0
+        package internal(set) var dropped = 0
+        package internal(set) var pairs = 0
+        package internal(set) var randomControl = 0
     }
 
     struct Quantiles: Encodable, Sendable {
@@ -70,13 +70,13 @@ package struct SelectionSummary: Encodable, Sendable {
     /// Nil when every score came with the list.
     var model: Model?
     package internal(set) var notes: [String]
-    var counts: Counts
+    package internal(set) var counts: Counts
     /// Candidates by why they were dropped.
-    var dropped: [String: Int]
+    package internal(set) var dropped: [String: Int]
     var quantiles: Distribution
     /// Prompts by how many candidates they have, and by how many of them were kept.
-    var prompts_by_candidates: [String: Int]
-    var prompts_by_kept: [String: Int]
+    package internal(set) var promptsByCandidates: [String: Int]
+    package internal(set) var promptsByKept: [String: Int]
 
     init(
         options: SelectionOptions, contents: ListContents, tally: SelectionTally, model: ModelInfo?, notes: [String]
@@ -85,23 +85,23 @@ package struct SelectionSummary: Encodable, Sendable {
         arguments = Arguments(
             candidates: options.candidates, by: Self.named(rule.formula.weights) { $0 != 0 },
             threshold: rule.threshold, min: Self.named(rule.minimums) { $0 > -.infinity }, best: rule.best,
-            top_fraction: rule.topFraction, min_margin: rule.minimumMargin, dedupe: rule.deduplicates,
+            topFraction: rule.topFraction, minMargin: rule.minimumMargin, dedupe: rule.deduplicates,
             format: options.formats.map(\.rawValue).sorted(), link: options.link.rawValue,
-            pair: rule.pairing?.rawValue, random_control: options.randomControl, check: options.check.rawValue)
+            pair: rule.pairing?.rawValue, randomControl: options.randomControl, check: options.check.rawValue)
         self.model = model.map { Model(name: $0.name, digest: $0.digest, trained: $0.config.trained) }
         self.notes = notes
         counts = Counts(
-            candidates: contents.candidates, scored_by_model: contents.unscored,
-            with_ready_scores: contents.candidates - contents.unscored,
+            candidates: contents.candidates, scoredByModel: contents.unscored,
+            withReadyScores: contents.candidates - contents.unscored,
             prompts: tally.promptsByCandidates.values.reduce(0, +),
-            prompts_kept: tally.promptsByKept.filter { $0.key > 0 }.values.reduce(0, +), kept: tally.kept,
-            dropped: tally.dropped.values.reduce(0, +), pairs: tally.pairs, random_control: tally.random)
+            promptsKept: tally.promptsByKept.filter { $0.key > 0 }.values.reduce(0, +), kept: tally.kept,
+            dropped: tally.dropped.values.reduce(0, +), pairs: tally.pairs, randomControl: tally.random)
         dropped = Dictionary(
             uniqueKeysWithValues: DropReason.allCases.map { ($0.rawValue, tally.dropped[$0] ?? 0) })
         quantiles = Distribution(
             kept: Self.quantiles(tally.keptScores), dropped: Self.quantiles(tally.droppedScores))
-        prompts_by_candidates = Self.texts(tally.promptsByCandidates)
-        prompts_by_kept = Self.texts(tally.promptsByKept)
+        promptsByCandidates = Self.texts(tally.promptsByCandidates)
+        promptsByKept = Self.texts(tally.promptsByKept)
     }
 
     private static func named(_ vector: ScoreVector, _ isSet: (Double) -> Bool) -> [String: Double] {
@@ -125,19 +125,20 @@ package struct SelectionSummary: Encodable, Sendable {
     package func json() throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
         return Array(try encoder.encode(self)) + [0x0a]
     }
 
     /// Lines for people.
     package var text: String {
         var lines = [
-            "\(counts.kept) of \(counts.candidates) candidates kept, for \(counts.prompts_kept) of \(counts.prompts) prompts"
+            "\(counts.kept) of \(counts.candidates) candidates kept, for \(counts.promptsKept) of \(counts.prompts) prompts"
         ]
         for (reason, count) in dropped.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) where count > 0 {
             lines.append("  dropped  \(count) \(reason)")
         }
         if counts.pairs > 0 { lines.append("  pairs    \(counts.pairs)") }
-        if counts.random_control > 0 { lines.append("  control  \(counts.random_control) at random") }
+        if counts.randomControl > 0 { lines.append("  control  \(counts.randomControl) at random") }
         for note in notes { lines.append("  note     \(note)") }
         return lines.joined(separator: "\n")
     }

@@ -29,6 +29,12 @@ package struct ShardPlace: Equatable, Sendable, Codable {
     package var shard: String
     package var offset: Int
     package var size: Int
+
+    package init(shard: String, offset: Int, size: Int) {
+        self.shard = shard
+        self.offset = offset
+        self.size = size
+    }
 }
 
 /// Something wrong with one line of a list, for its writer to mend.
@@ -63,6 +69,8 @@ package struct IgnoredKeys: Sendable {
     static let most = 16
     private var hashes: [UInt64] = []
     package private(set) var names: Set<String> = []
+
+    package init() {}
 
     mutating func note(_ name: UnsafeRawBufferPointer) {
         let hash = StableHash(name).first

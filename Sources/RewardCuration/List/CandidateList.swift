@@ -46,7 +46,8 @@ package final class CandidateList: Sendable {
         }
 
         /// Calls `body` with a line's bytes, without its end.
-        mutating func withLine(at offset: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
+        mutating func withLine(at offset: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure)
+        {
             if offset < start || offset >= start + count { try fill(offset) }
             if !(try found(offset, body)) {
                 try fill(offset)
@@ -101,9 +102,12 @@ package final class CandidateList: Sendable {
         func text(_ range: Range<Int>) -> String {
             String(decoding: UnsafeBufferPointer(start: base + range.lowerBound, count: range.count), as: UTF8.self)
         }
-        guard let fields = LineScanner.scan(base, count, &ignored), let prompt = fields.prompt, let image = fields.image
+        var scanner = LineScanner(base)
+        guard scanner.scan(base, count, &ignored), let prompt = scanner.fields.prompt,
+            let image = scanner.fields.image
         else { return try LineReader.read(UnsafeRawBufferPointer(start: base, count: count), &ignored) }
         return CandidateLine(
-            prompt: text(prompt), image: text(image), group: fields.group.map(text), scores: fields.scores)
+            prompt: text(prompt), image: text(image), group: scanner.fields.group.map(text),
+            scores: scanner.fields.scores)
     }
 }

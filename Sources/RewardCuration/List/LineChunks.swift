@@ -81,7 +81,9 @@ extension LineChunks.Chunk {
             var start = 0
             var line = firstLine
             while start < count {
-                let end = memchr(base + start, 0x0a, count - start).map { UnsafeRawPointer($0) - UnsafeRawPointer(base) } ?? count
+                let end =
+                    memchr(base + start, 0x0a, count - start).map { UnsafeRawPointer($0) - UnsafeRawPointer(base) }
+                    ?? count
                 if (start..<end).contains(where: { base[$0] != 0x20 && base[$0] != 0x0d && base[$0] != 0x09 }) {
                     try body(base + start, end - start, line, offset + start)
                 }

@@ -2,11 +2,11 @@ import FoundationEssentials
 import RewardSelection
 
 /// A line read by the JSON library: for what `LineScanner` leaves, and where strings are wanted.
-struct LineReader {
+package struct LineReader {
     /// Reads a line's JSON object.
     ///
     /// - Throws: a sentence that says what is wrong.
-    static func read(_ bytes: UnsafeRawBufferPointer, _ ignored: inout IgnoredKeys) throws(LineFault) -> CandidateLine {
+    package static func read(_ bytes: UnsafeRawBufferPointer, _ ignored: inout IgnoredKeys) throws(LineFault) -> CandidateLine {
         let object: Object
         do {
             object = try JSONDecoder().decode(Object.self, from: Data(bytes))
@@ -88,8 +88,8 @@ struct LineReader {
 }
 
 /// What is wrong with a line, without its number.
-struct LineFault: Error, Equatable {
-    var text: String
+package struct LineFault: Error, Equatable {
+    package var text: String
 }
 
 /// The names of a `ScoreVector`'s places.

@@ -1,38 +1,44 @@
 import Glibc
-import RewardSelection
+package import RewardSelection
 
 /// Reads the usual shape of a list's line in one pass, without making a string.
 ///
 /// It takes a strict part of JSON: one flat object of `prompt`, `image`, `group`, `scores`, and other keys with plain
 /// values; strings without escapes, numbers in JSON's own spelling, no key twice. Anything else is nil, and the JSON
 /// library's to judge. What it takes, the library reads the same way.
-struct LineScanner {
+package struct LineScanner {
     /// Places of a line's values, from the line's first byte.
-    struct Fields {
-        var prompt: Range<Int>?
-        var image: Range<Int>?
+    package struct Fields {
+        package var prompt: Range<Int>?
+        package var image: Range<Int>?
         /// A string, or an integer's digits.
-        var group: Range<Int>?
-        var scores = ScoreVector(repeating: .nan)
+        package var group: Range<Int>?
+        package var scores = ScoreVector(repeating: .nan)
     }
 
-    private let base: UnsafePointer<UInt8>
-    private let end: Int
+    /// What the last line held.
+    package private(set) var fields = Fields()
+    private var base: UnsafePointer<UInt8>
+    private var end = 0
     private var at = 0
-    private var fields = Fields()
     private var seen: UInt8 = 0
 
-    /// Scans `count` bytes; eight more behind them must be readable.
-    static func scan(_ base: UnsafePointer<UInt8>, _ count: Int, _ ignored: inout IgnoredKeys) -> Fields? {
-        var scanner = LineScanner(base: base, end: count)
-        guard scanner.object(&ignored) else { return nil }
-        scanner.skipSpace()
-        return scanner.at == count ? scanner.fields : nil
+    /// A scanner for many lines of one buffer.
+    package init(_ base: UnsafePointer<UInt8>) {
+        self.base = base
     }
 
-    private init(base: UnsafePointer<UInt8>, end: Int) {
+    /// Scans `count` bytes into `fields`; eight more behind them must be readable. False for what it does not take.
+    package mutating func scan(_ base: UnsafePointer<UInt8>, _ count: Int, _ ignored: inout IgnoredKeys) -> Bool {
         self.base = base
-        self.end = end
+        (end, at, seen) = (count, 0, 0)
+        fields.prompt = nil
+        fields.image = nil
+        fields.group = nil
+        fields.scores = ScoreVector(repeating: .nan)
+        guard object(&ignored) else { return false }
+        skipSpace()
+        return at == count
     }
 
     private mutating func object(_ ignored: inout IgnoredKeys) -> Bool {

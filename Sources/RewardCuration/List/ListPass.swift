@@ -79,10 +79,20 @@ struct ListPass {
         var writer: PartitionedRecords<CandidateRecord>.Writer
         var problems = ListProblems()
         var failure: (any Error)?
+        private var scanner: LineScanner?
+
+        init(
+            rule: SelectionRule, contents: ListContents, writer: PartitionedRecords<CandidateRecord>.Writer
+        ) {
+            self.rule = rule
+            self.contents = contents
+            self.writer = writer
+        }
 
         mutating func take(_ base: UnsafePointer<UInt8>, _ count: Int, line: Int, offset: Int) throws {
-            if let fields = LineScanner.scan(base, count, &contents.ignoredKeys), let prompt = fields.prompt,
-                let image = fields.image
+            if scanner == nil { scanner = LineScanner(base) }
+            if scanner?.scan(base, count, &contents.ignoredKeys) == true, let prompt = scanner?.fields.prompt,
+                let image = scanner?.fields.image, let scores = scanner?.fields.scores
             {
                 func hash(_ range: Range<Int>) -> StableHash {
                     StableHash(UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
@@ -90,8 +100,8 @@ struct ListPass {
                 let promptHash = hash(prompt)
                 try add(
                     CandidateRecord(
-                        group: fields.group.map { hash($0).asGroup } ?? promptHash, prompt: promptHash,
-                        image: hash(image), line: line, offset: offset, scores: fields.scores, value: .nan),
+                        group: scanner?.fields.group.map { hash($0).asGroup } ?? promptHash, prompt: promptHash,
+                        image: hash(image), line: line, offset: offset, scores: scores, value: .nan),
                     isPromptEmpty: prompt.isEmpty, isImageEmpty: image.isEmpty)
                 return
             }

@@ -1,8 +1,8 @@
 import Glibc
-import RewardModel
+package import RewardModel
 
 /// A folder that appears whole or not at all: built beside its place under a name of its own, then renamed.
-final class OutputFolder {
+package final class OutputFolder {
     /// Where to build.
     let building: String
     /// For files that vanish at the end.
@@ -14,7 +14,7 @@ final class OutputFolder {
     /// Claims a place. What an earlier run that was killed left there is removed.
     ///
     /// - Throws: `Failure` when something is there already, or another process is writing there.
-    init(path: String) throws(Failure) {
+    package init(path: String) throws(Failure) {
         try Self.checkFree(path)
         let (parent, name) = Folders.split(path)
         self.path = path
@@ -39,20 +39,21 @@ final class OutputFolder {
         case .folder:
             let names = try Folders.names(path)
             guard names.isEmpty else {
-                throw Failure(.fileError, "\(path) is not empty (\(names.prefix(3).joined(separator: ", "))…); nothing was done")
+                throw Failure(
+                    .fileError, "\(path) is not empty (\(names.prefix(3).joined(separator: ", "))…); nothing was done")
             }
         case .file, .other: throw Failure(.fileError, "\(path) is not a folder; nothing was done")
         }
     }
 
     /// Puts what was built in its place.
-    func publish() throws(Failure) {
+    package func publish() throws(Failure) {
         guard rename(building, path) == 0 else { throw systemFailure(path) }
         try Folders.remove(workspace)
     }
 
     /// Removes what was built.
-    func discard() {
+    package func discard() {
         try? Folders.remove(workspace)
     }
 }

@@ -33,7 +33,11 @@ struct OutputPass {
             random = try SampleOutput(self, folder: "\(folder)/random-control")
         }
         for part in 0..<PartitionedRecords<PickRecord>.parts {
-            for pick in try result.picks.load(part).sorted(by: { $0.kept.line < $1.kept.line }) {
+            let picks = try result.picks.load(part)
+            // Numbers move when sorting, not records.
+            let order = picks.indices.map { (line: picks[$0].kept.line, index: $0) }.sorted { $0.line < $1.line }
+            for (_, index) in order {
+                let pick = picks[index]
                 try kept.add(pick.kept, images)
                 if let pairs, pick.loser.line > 0 {
                     try pairs.add(winner: sample(pick.kept, images), loser: sample(pick.loser, images))

@@ -20,14 +20,17 @@ enum ScorePlot {
                 """
         }
         let right = left + bars * step
-        parts += "<line x1=\"\(left)\" y1=\"\(height - bottom)\" x2=\"\(right)\" y2=\"\(height - bottom)\" stroke=\"#888\"/>"
+        parts +=
+            "<line x1=\"\(left)\" y1=\"\(height - bottom)\" x2=\"\(right)\" y2=\"\(height - bottom)\" stroke=\"#888\"/>"
         for (x, value, anchor) in [
             (left, histogram.range.lowerBound, "start"), (right, histogram.range.upperBound, "end"),
         ] {
-            parts += "<text x=\"\(x)\" y=\"\(height - 6)\" text-anchor=\"\(anchor)\">\(SelectionPage.decimals(value))</text>"
+            parts +=
+                "<text x=\"\(x)\" y=\"\(height - 6)\" text-anchor=\"\(anchor)\">\(SelectionPage.decimals(value))</text>"
         }
         parts += "<text x=\"\(left - 4)\" y=\"\(top + 8)\" text-anchor=\"end\">\(counts.max() ?? 0)</text>"
-        parts += "<text x=\"\(left)\" y=\"13\" font-weight=\"600\">\(SelectionPage.escaped(title)): \(histogram.count)</text>"
+        parts +=
+            "<text x=\"\(left)\" y=\"13\" font-weight=\"600\">\(SelectionPage.escaped(title)): \(histogram.count)</text>"
         return """
             <svg xmlns="http://www.w3.org/2000/svg" width="\(width)" height="\(height)" role="img" \
             aria-label="\(SelectionPage.escaped(title))">\(parts)</svg>

@@ -30,8 +30,12 @@ struct SelectionPage {
     private func facts() -> String {
         var rows: [(String, String)] = [
             ("kept", "\(summary.counts.kept) of \(summary.counts.candidates) candidates"),
-            ("prompts", "\(summary.counts.prompts_kept) of \(summary.counts.prompts) have a kept candidate"),
-            ("ranked by", summary.arguments.by.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }.joined(separator: " + ")),
+            ("prompts", "\(summary.counts.promptsKept) of \(summary.counts.prompts) have a kept candidate"),
+            (
+                "ranked by",
+                summary.arguments.by.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }.joined(
+                    separator: " + ")
+            ),
         ]
         if let threshold = summary.arguments.threshold { rows.append(("threshold", "above \(threshold)")) }
         for (name, least) in summary.arguments.min.sorted(by: { $0.key < $1.key }) {
@@ -87,7 +91,9 @@ struct SelectionPage {
     private func heatmaps(_ picture: Image, _ prompt: String) -> [(HeatmapKind, Image)] {
         guard let scorer else { return [] }
         let item = PredictionItem(image: picture, prompt: prompt, outputs: .heatmaps)
-        guard case .success(let prediction) = scorer.predict([item])[0], let maps = prediction.heatmaps else { return [] }
+        guard case .success(let prediction) = scorer.predict([item])[0], let maps = prediction.heatmaps else {
+            return []
+        }
         return HeatmapKind.allCases.compactMap { kind in maps[kind].map { (kind, Thumbnail.glow($0, side: 48)) } }
     }
 

@@ -18,7 +18,9 @@ struct ImageFiles: Sendable {
     func bytes(_ line: CandidateLine) throws(ImageFault) -> [UInt8] {
         do throws(Failure) {
             if let place = line.place {
-                guard place.size <= Self.largest else { throw Failure(.tooLarge, "\(line.image): over \(Self.largest) bytes") }
+                guard place.size <= Self.largest else {
+                    throw Failure(.tooLarge, "\(line.image): over \(Self.largest) bytes")
+                }
                 let bytes = try SystemFile(path: Folders.join(folder, place.shard))
                     .bytes(at: place.offset, count: place.size)
                 guard bytes.count == place.size else { throw Failure(.fileError, "\(place.shard): cut short") }

@@ -1,20 +1,25 @@
 import GRDB
 package import RewardModel
-import RewardSelection
+package import RewardSelection
 
 /// Scores that were computed, on disk: one row per image content, prompt and model, in a plain SQLite file.
 ///
 /// A batch is there whole or not at all, so a process killed at any point loses at most the batch it was scoring.
 package final class ScoreStore: Sendable {
     /// What a row is found by.
-    struct Key: Hashable, Sendable {
+    package struct Key: Hashable, Sendable {
         /// SHA-256 of the image file.
-        var content: String
-        var prompt: String
+        package var content: String
+        package var prompt: String
+
+        package init(content: String, prompt: String) {
+            self.content = content
+            self.prompt = prompt
+        }
     }
 
     /// What a row holds.
-    enum Entry: Equatable, Sendable {
+    package enum Entry: Equatable, Sendable {
         case scores(ScoreVector)
         /// The model refuses this image or prompt, and would again.
         case refused(FailureCode)
@@ -58,7 +63,7 @@ package final class ScoreStore: Sendable {
     }
 
     /// What is known of `keys`; absent ones are not in the result.
-    func entries(_ keys: [Key]) throws(Failure) -> [Key: Entry] {
+    package func entries(_ keys: [Key]) throws(Failure) -> [Key: Entry] {
         do {
             return try database.read { db in
                 let statement = try db.cachedStatement(
@@ -87,7 +92,7 @@ package final class ScoreStore: Sendable {
     }
 
     /// Adds rows in one transaction.
-    func add(_ entries: [(Key, Entry)]) throws(Failure) {
+    package func add(_ entries: [(Key, Entry)]) throws(Failure) {
         guard !entries.isEmpty else { return }
         do {
             try database.write { db in

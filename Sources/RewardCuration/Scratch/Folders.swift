@@ -36,18 +36,15 @@ package enum Folders {
         guard mkdir(path, 0o755) == 0 else { throw systemFailure(path) }
     }
 
-    /// Removes a folder and what is in it; what links point to stays.
+    /// Removes a file or a folder with what is in it; what links point to stays.
     package static func remove(_ path: String) throws(Failure) {
-        for name in try names(path) {
-            let inner = "\(path)/\(name)"
-            var status = stat()
-            guard lstat(inner, &status) == 0 else { throw systemFailure(inner) }
-            if status.st_mode & S_IFMT == S_IFDIR {
-                try remove(inner)
-            } else if unlink(inner) != 0 {
-                throw systemFailure(inner)
-            }
+        var status = stat()
+        guard lstat(path, &status) == 0 else { throw systemFailure(path) }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            guard unlink(path) == 0 else { throw systemFailure(path) }
+            return
         }
+        for name in try names(path) { try remove("\(path)/\(name)") }
         guard rmdir(path) == 0 else { throw systemFailure(path) }
     }
 

@@ -77,10 +77,12 @@ package final class PartitionedRecords<Record: BitwiseCopyable & Sendable>: Send
         var failure: Failure?
         let records = [Record](unsafeUninitializedCapacity: total) { buffer, filled in
             for block in blocks {
-                let target = UnsafeMutableRawBufferPointer(buffer)[filled * stride..<(filled + Int(block.count)) * stride]
+                let target = UnsafeMutableRawBufferPointer(buffer)[
+                    filled * stride..<(filled + Int(block.count)) * stride]
                 do throws(Failure) {
                     let offset = Int(block.number) * Self.block * stride
-                    guard try file.read(into: UnsafeMutableRawBufferPointer(rebasing: target), at: offset) == target.count
+                    guard
+                        try file.read(into: UnsafeMutableRawBufferPointer(rebasing: target), at: offset) == target.count
                     else { throw Failure(.fileError, "\(file.path): the scratch file is cut short") }
                     filled += Int(block.count)
                 } catch {
