@@ -1,6 +1,8 @@
 import FoundationEssentials
 import Glibc
+import RewardCuration
 import RewardImage
+import RewardModel
 import RewardTestSupport
 import Testing
 
@@ -9,13 +11,13 @@ import Testing
     private static let tool = "\(Fixtures.repository)/.build/release/select-finetune-data"
     private static let model = Fixtures.path("RewardModelTests", "golden-multi-port")
 
-    /// Starts the tool; its output is dropped.
-    private func start(_ arguments: [String]) throws -> pid_t {
+    /// Starts the tool; its output goes to `log`.
+    private func start(_ arguments: [String], log: String = "/dev/null") throws -> pid_t {
         var files = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&files)
         defer { posix_spawn_file_actions_destroy(&files) }
         for descriptor in [Int32(1), 2] {
-            posix_spawn_file_actions_addopen(&files, descriptor, "/dev/null", O_WRONLY, 0)
+            posix_spawn_file_actions_addopen(&files, descriptor, log, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
         }
         var words: [UnsafeMutablePointer<CChar>?] = ([Self.tool] + arguments).map { strdup($0) }
         defer { words.forEach { free($0) } }
@@ -75,10 +77,13 @@ import Testing
             ]
         }
         #expect(wait(try start(arguments("whole"))) == 0)
+        let digest = try ModelFolder(path: Self.model).digest
         var kills = 0
+        var stored = 0
+        var killedWhileScoring = 0
         var pause: useconds_t = 20_000
         while true {
-            let process = try start(arguments("killed"))
+            let process = try start(arguments("killed"), log: "\(folder)/log")
             usleep(pause)
             kill(process, SIGKILL)
             let status = wait(process)
@@ -87,15 +92,21 @@ import Testing
             #expect(status & 0x7f == SIGKILL)
             #expect(access("\(folder)/killed/selection.json", F_OK) != 0, "no half of an output")
             kills += 1
+            let store = "\(folder)/killed.scores.sqlite"
+            let rows = access(store, F_OK) == 0 ? try ScoreStore(path: store, model: digest).count() : 0
+            #expect(rows >= stored, "what is stored stays")
+            if rows > stored, rows < 240 { killedWhileScoring += 1 }
+            stored = rows
             // Some runs die before they score, some in the midst of it, some while they write.
             pause += 35_000
             try #require(kills < 200)
         }
-        #expect(kills >= 3)
+        #expect(kills >= 3 && killedWhileScoring > 0)
+        let log = try String(contentsOf: URL(filePath: "\(folder)/log"), encoding: .utf8)
+        // The last run scored exactly what was not stored yet.
+        #expect(stored == 240 ? !log.contains("scored ") : log.contains("scored   \(240 - stored) images now"))
         #expect(shell("diff -r \(folder)/whole \(folder)/killed").output == "")
-        // The stores hold the same rows: every image once. One that was scored twice would be there twice or replaced.
-        let rows = shell("ls -A \(folder) | grep -c partial").output
-        #expect(rows == "0\n", "nothing is left behind")
+        #expect(shell("ls -A \(folder) | grep -c partial").output == "0\n", "nothing is left behind")
     }
 
     @Test func whatCannotBeUsedExitsWith64AndFaultyListsWith1() throws {

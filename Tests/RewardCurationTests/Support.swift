@@ -97,7 +97,7 @@ extension SelectionJob {
         var options = SelectionOptions(candidates: candidates, out: out)
         options.threads = 2
         change(&options)
-        return try SelectionJob(options, scorer: { scorer }).run()
+        return try SelectionJob(options, scorer: { scorer }).run().summary
     }
 }
 

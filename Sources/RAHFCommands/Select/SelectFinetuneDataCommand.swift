@@ -55,10 +55,13 @@ struct SelectFinetuneDataCommand: ParsableCommand {
         } report: { line in
             if showProgress { writeError("\r\(line)", terminator: "") }
         }
-        let summary = try job.run()
+        let (summary, newlyScored) = try job.run()
         if showProgress { writeError("") }
         print(dryRun ? "dry run: nothing was written" : "wrote \(out ?? "")")
         print(summary.text)
+        if newlyScored > 0 {
+            print("  scored   \(newlyScored) images now; others were in the store or came with scores")
+        }
     }
 
     func options() throws -> SelectionOptions {

@@ -22,37 +22,42 @@ package struct SelectionJob {
 
     /// Runs to the end; the output is there whole or not at all.
     ///
+    /// - Returns: what `selection.json` says, and how many images were scored now, not found in the store.
     /// - Throws: `ListError` for faulty lines, `Failure` for files, models and arguments.
-    package func run() throws -> SelectionSummary {
+    package func run() throws -> (summary: SelectionSummary, newlyScored: Int) {
         guard let out = options.out, !options.isDryRun else { return try dryRun() }
         try refuseLinksIntoShards()
         let output = try OutputFolder(path: out)
         do {
-            let (summary, result, list, contents, scorer) = try select(scratch: output.scratch)
-            let outputPass = OutputPass(
-                list: list, result: result, formats: options.formats, link: options.link,
+            let selected = try select(scratch: output.scratch)
+            let (summary, contents) = (selected.summary, selected.contents)
+            try OutputPass(
+                list: selected.list, result: selected.result, formats: options.formats, link: options.link,
                 scoreMask: contents.unscored == contents.candidates ? 0xf : contents.commonScores,
-                folder: output.building)
-            try outputPass.run()
+                folder: output.building
+            ).run()
             try write(try summary.json(), to: "\(output.building)/selection.json")
             if options.writesReport {
-                let page = try SelectionPage(summary: summary, result: result, list: list, scorer: scorer).html()
+                let page = try SelectionPage(
+                    summary: summary, result: selected.result, list: selected.list, scorer: selected.scorer
+                ).html()
                 try write(Array(page.utf8), to: "\(output.building)/report.html")
             }
             try output.publish()
-            return summary
+            return (summary, selected.newlyScored)
         } catch {
             output.discard()
             throw error
         }
     }
 
-    private func dryRun() throws -> SelectionSummary {
+    private func dryRun() throws -> (summary: SelectionSummary, newlyScored: Int) {
         if let out = options.out { try OutputFolder.checkFree(out) }
         try refuseLinksIntoShards()
         let scratch = try Self.temporaryFolder()
         defer { try? Folders.remove(scratch) }
-        return try select(scratch: scratch).summary
+        let selected = try select(scratch: scratch)
+        return (selected.summary, selected.newlyScored)
     }
 
     private func refuseLinksIntoShards() throws(Failure) {
@@ -67,12 +72,16 @@ package struct SelectionJob {
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private func select(
-        scratch: String
-    ) throws -> (
-        summary: SelectionSummary, result: SelectionResult, list: CandidateList, contents: ListContents,
-        scorer: (any Scorer)?
-    ) {
+    private struct Selected {
+        var summary: SelectionSummary
+        var result: SelectionResult
+        var list: CandidateList
+        var contents: ListContents
+        var scorer: (any Scorer)?
+        var newlyScored: Int
+    }
+
+    private func select(scratch: String) throws -> Selected {
         let (list, notes) = try CandidateInput(paths: options.candidates).open(scratch: scratch)
         // Where no image is looked at and nothing scored, selecting is quick: clashes are found on the way.
         let canWait = options.check == .none && !options.rule.deduplicates
@@ -81,6 +90,7 @@ package struct SelectionJob {
         var contents = try pass.run()
         guard contents.candidates > 0 else { throw Failure(.invalidRequest, "\(list.name): no candidate in it") }
         var scorer: (any Scorer)?
+        var newlyScored = 0
         if contents.unscored > 0 {
             if canWait { try pass.checkClashes(contents) }
             scorer = try loadScorer()
@@ -96,6 +106,7 @@ package struct SelectionJob {
                 progress: { done, new in report("\(done) of \(contents.candidates) candidates, \(new) newly scored") }
             ).run()
             contents.records = scored.records
+            newlyScored = scored.scored
         } else if options.writesReport {
             scorer = try loadScorer()
         }
@@ -109,7 +120,8 @@ package struct SelectionJob {
             options: options, contents: contents, tally: result.tally,
             model: contents.unscored > 0 ? scorer?.info : nil,
             notes: notes + Self.notes(contents, scorer))
-        return (summary, result, list, contents, scorer)
+        return Selected(
+            summary: summary, result: result, list: list, contents: contents, scorer: scorer, newlyScored: newlyScored)
     }
 
     private func openStore(_ scorer: any Scorer, _ scratch: String) throws(Failure) -> ScoreStore {

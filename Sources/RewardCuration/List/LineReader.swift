@@ -6,7 +6,9 @@ package struct LineReader {
     /// Reads a line's JSON object.
     ///
     /// - Throws: a sentence that says what is wrong.
-    package static func read(_ bytes: UnsafeRawBufferPointer, _ ignored: inout IgnoredKeys) throws(LineFault) -> CandidateLine {
+    package static func read(_ bytes: UnsafeRawBufferPointer, _ ignored: inout IgnoredKeys) throws(LineFault)
+        -> CandidateLine
+    {
         let object: Object
         do {
             object = try JSONDecoder().decode(Object.self, from: Data(bytes))

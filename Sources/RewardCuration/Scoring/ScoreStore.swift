@@ -62,6 +62,17 @@ package final class ScoreStore: Sendable {
         }
     }
 
+    /// How many images and prompts of this model it holds.
+    package func count() throws(Failure) -> Int {
+        do {
+            return try database.read { db in
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM score WHERE model = ?", arguments: [self.model]) ?? 0
+            }
+        } catch {
+            throw Self.failure(error, path)
+        }
+    }
+
     /// What is known of `keys`; absent ones are not in the result.
     package func entries(_ keys: [Key]) throws(Failure) -> [Key: Entry] {
         do {
