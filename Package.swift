@@ -137,7 +137,9 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
-            dependencies: ["RAHFCommands", "RewardData", "RewardImage", "RewardModel", "RewardTestSupport"],
+            dependencies: [
+                "RAHFCommands", "RewardCuration", "RewardData", "RewardImage", "RewardModel", "RewardTestSupport",
+            ],
             swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],

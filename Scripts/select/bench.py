@@ -66,13 +66,13 @@ def make(path, count):
 
 
 def run(command):
-    """Seconds and peak bytes of one process."""
+    """Seconds, processor seconds and peak bytes of one process."""
     before = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit(f"failed: {command[:3]}")
-    return time.perf_counter() - before, usage.ru_maxrss * 1024
+    return time.perf_counter() - before, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
 def main():
@@ -86,7 +86,7 @@ def main():
         make(path, args.candidates)
         print(f"{args.candidates} candidates, {os.path.getsize(path) / 1e6:.0f} MB, {os.cpu_count()} processors")
         scripts = {"DuckDB, window": DUCKDB, "DuckDB, aggregate": DUCKDB_AGGREGATE, "Polars, streaming": POLARS}
-        times, peaks = {}, {}
+        times, work, peaks = {}, {}, {}
         for turn in range(args.rounds + 1):  # the first one warms the caches up
             for name in ["select-finetune-data", *scripts]:
                 out = f"{folder}/out"
@@ -94,9 +94,10 @@ def main():
                     command = [sys.executable, "-c", scripts[name], path, f"{out}.json"]
                 else:
                     command = [args.tool, "--candidates", path, "--out", out, "--format", "list", "--check", "none"]
-                seconds, peak = run(command)
+                seconds, processor, peak = run(command)
                 if turn > 0:
                     times.setdefault(name, []).append(seconds)
+                    work.setdefault(name, []).append(processor)
                     peaks[name] = max(peaks.get(name, 0), peak)
                 picked = f"{out}.json" if name in scripts else f"{out}/selected.jsonl"
                 with open(picked) as file:
@@ -114,7 +115,11 @@ def main():
         print(f"all picked the same {len(wanted)}; medians of {args.rounds} in turns")
         for name, seconds in times.items():
             median = statistics.median(seconds)
-            print(f"  {name:22} {median:6.2f} s  {median / ours:5.2f}×  peak {peaks[name] / 1e6:6.0f} MB")
+            busy = statistics.median(work[name])
+            print(
+                f"  {name:22} {median:6.2f} s  {median / ours:5.2f}×  processors {busy:5.2f} s  "
+                f"peak {peaks[name] / 1e6:4.0f} MB"
+            )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 
 import numpy as np
 from PIL import Image
@@ -181,7 +182,31 @@ def main():
     check(rows.num_rows == 9, "one for each prompt")
     for row in rows:
         check(abs(row["score"] - (row["overall"] + row["aesthetics"]) / 2) < 1e-12, "the weighted sum")
+    served(lines)
     print(f"{checks} checks passed")
+
+
+def served(lines):
+    """Through `rahf serve`: the same bytes as from the model in process."""
+    address = f"ipc://{folder}/service"
+    server = subprocess.Popen(
+        [os.path.join(os.path.dirname(tool), "rahf"), "serve", "--model", model, "--bind", address],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(300):
+            if os.path.exists(f"{folder}/service"):
+                break
+            time.sleep(0.1)
+        select(
+            "--candidates", f"{folder}/shard.tar", "--out", f"{folder}/served", "--server", address, "--threshold",
+            "none", "--by", "overall=0.5,aesthetics=0.5", "--format", "imagefolder,webdataset", "--dedupe",
+        )
+    finally:
+        server.terminate()
+        server.wait()
+    different = subprocess.run(["diff", "-r", f"{folder}/scored", f"{folder}/served"], capture_output=True, text=True)
+    check(different.returncode == 0, f"served and in process differ: {different.stdout}")
 
 
 def report(path, lines, wanted):

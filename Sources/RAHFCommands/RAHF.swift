@@ -85,6 +85,12 @@ public func runMakeInpaintMasks() async {
     await MakeInpaintMasksCommand.main()
 }
 
+/// Runs `select-finetune-data` with the process's arguments.
+public func runSelectFinetuneData() {
+    checkInstructionSet("select-finetune-data")
+    SelectFinetuneDataCommand.main()
+}
+
 /// Ends the process when the environment asks for instructions that the machine has not.
 private func checkInstructionSet(_ tool: String) {
     do { try CPUEngine.checkInstructionSet() } catch {

@@ -26,7 +26,7 @@ struct SelectFinetuneDataCommand: ParsableCommand {
     var candidates: [String]
     @Option(help: "Folder to make; it must not exist or be empty.")
     var out: String?
-    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var scorerOptions: ScorerOptions
     @OptionGroup var rule: RuleOptions
     @Option(help: "Comma-separated: imagefolder, webdataset, dpo, list.")
     var format = "imagefolder"
@@ -51,7 +51,7 @@ struct SelectFinetuneDataCommand: ParsableCommand {
         let options = try options()
         let showProgress = isatty(2) != 0
         let job = SelectionJob(options) {
-            modelOptions.model != nil || environmentVariable("RAHF_MODEL") != nil ? try modelOptions.load() : nil
+            isScorerNamed ? try scorerOptions.load() : nil
         } report: { line in
             if showProgress { writeError("\r\(line)", terminator: "") }
         }
@@ -62,6 +62,12 @@ struct SelectFinetuneDataCommand: ParsableCommand {
         if newlyScored > 0 {
             print("  scored   \(newlyScored) images now; others were in the store or came with scores")
         }
+    }
+
+    /// False when every score has to come with the list.
+    private var isScorerNamed: Bool {
+        scorerOptions.server != nil || scorerOptions.modelOptions.model != nil
+            || environmentVariable("RAHF_MODEL") != nil
     }
 
     func options() throws -> SelectionOptions {
@@ -79,7 +85,8 @@ struct SelectFinetuneDataCommand: ParsableCommand {
         options.writesReport = report && !dryRun
         options.reportPrompts = reportPrompts
         options.writesRejects = rejects
-        options.threads = try modelOptions.checkedThreads() ?? min(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 8)
+        options.threads =
+            try scorerOptions.modelOptions.checkedThreads() ?? min(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 8)
         return options
     }
 
@@ -98,8 +105,3 @@ struct SelectFinetuneDataCommand: ParsableCommand {
 
 extension ImageLink: ExpressibleByArgument {}
 extension ImageCheck: ExpressibleByArgument {}
-
-/// Runs `select-finetune-data` with the process's arguments.
-public func runSelectFinetuneData() {
-    SelectFinetuneDataCommand.main()
-}

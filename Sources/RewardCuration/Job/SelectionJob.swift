@@ -98,7 +98,7 @@ package struct SelectionJob {
                 let line = contents.firstUnscoredLine ?? 0
                 throw Failure(
                     .invalidRequest,
-                    "\(contents.unscored) candidates lack scores that the rule needs, the first in line \(line), and no model is named: give --model DIR"
+                    "\(contents.unscored) candidates lack scores that the rule needs, the first in line \(line), and no model is named: give --model DIR or --server ADDRESS"
                 )
             }
             let scored = try ScoringPass(
