@@ -47,6 +47,20 @@ import RewardCuration
         #expect((one ^ DifferenceHash.hash(smooth(64, 2))).nonzeroBitCount > 4)
     }
 
+    @Test(arguments: [0, 40_000, 1 << 30]) func recordsComeBackFromMemoryAndFromTheScratchFile(held: Int) throws {
+        try withFolder { folder in
+            let records = try PartitionedRecords<Int>(folder: folder, held: held)
+            let writers = [records.writer(), records.writer()]
+            for number in 0..<20_000 { try writers[number % 2].append(number, part: number % 7) }
+            for writer in writers { try writer.flush() }
+            for part in 0..<7 {
+                let expected = Array(stride(from: part, to: 20_000, by: 7))
+                #expect(try records.load(part).sorted() == expected)
+            }
+            #expect(try records.load(7).isEmpty && Folders.names(folder).isEmpty)
+        }
+    }
+
     @Test func theOutputIsLockedWhileItIsWritten() throws {
         try withFolder { folder in
             let first = try OutputFolder(path: "\(folder)/out")
