@@ -10,7 +10,7 @@ import RewardCuration
         var ignored = IgnoredKeys()
         return bytes.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return nil }
-            var scanner = LineScanner(base)
+            var scanner = LineScanner()
             guard scanner.scan(base, text.utf8.count, &ignored), let prompt = scanner.fields.prompt,
                 let image = scanner.fields.image
             else { return nil }

@@ -102,7 +102,7 @@ package final class CandidateList: Sendable {
         func text(_ range: Range<Int>) -> String {
             String(decoding: UnsafeBufferPointer(start: base + range.lowerBound, count: range.count), as: UTF8.self)
         }
-        var scanner = LineScanner(base)
+        var scanner = LineScanner()
         guard scanner.scan(base, count, &ignored), let prompt = scanner.fields.prompt,
             let image = scanner.fields.image
         else { return try LineReader.read(UnsafeRawBufferPointer(start: base, count: count), &ignored) }

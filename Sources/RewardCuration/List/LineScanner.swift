@@ -23,9 +23,9 @@ package struct LineScanner {
     private var at = 0
     private var seen: UInt8 = 0
 
-    /// A scanner for many lines of one buffer.
-    package init(_ base: UnsafePointer<UInt8>) {
-        self.base = base
+    /// A scanner for many lines, one after another.
+    package init() {
+        base = ("" as StaticString).utf8Start
     }
 
     /// Scans `count` bytes into `fields`; eight more behind them must be readable. False for what it does not take.

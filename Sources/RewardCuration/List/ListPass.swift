@@ -79,7 +79,7 @@ struct ListPass {
         var writer: PartitionedRecords<CandidateRecord>.Writer
         var problems = ListProblems()
         var failure: (any Error)?
-        private var scanner: LineScanner?
+        private var scanner = LineScanner()
 
         init(
             rule: SelectionRule, contents: ListContents, writer: PartitionedRecords<CandidateRecord>.Writer
@@ -90,9 +90,8 @@ struct ListPass {
         }
 
         mutating func take(_ base: UnsafePointer<UInt8>, _ count: Int, line: Int, offset: Int) throws {
-            if scanner == nil { scanner = LineScanner(base) }
-            if scanner?.scan(base, count, &contents.ignoredKeys) == true, let prompt = scanner?.fields.prompt,
-                let image = scanner?.fields.image, let scores = scanner?.fields.scores
+            if scanner.scan(base, count, &contents.ignoredKeys), let prompt = scanner.fields.prompt,
+                let image = scanner.fields.image
             {
                 func hash(_ range: Range<Int>) -> StableHash {
                     StableHash(UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
@@ -100,8 +99,8 @@ struct ListPass {
                 let promptHash = hash(prompt)
                 try add(
                     CandidateRecord(
-                        group: scanner?.fields.group.map { hash($0).asGroup } ?? promptHash, prompt: promptHash,
-                        image: hash(image), line: line, offset: offset, scores: scores, value: .nan),
+                        group: scanner.fields.group.map { hash($0).asGroup } ?? promptHash, prompt: promptHash,
+                        image: hash(image), line: line, offset: offset, scores: scanner.fields.scores, value: .nan),
                     isPromptEmpty: prompt.isEmpty, isImageEmpty: image.isEmpty)
                 return
             }
