@@ -19,7 +19,7 @@ struct DemoPage {
         <h1>What rahf says about \(cards.count) photographs</h1>
         \(model.config.trained ? "" : Self.warning)
         \(cards.map(Self.card).joined(separator: "\n"))
-        <footer>model \(Self.escaped(model.name)) · \(Self.escaped(String(model.digest.prefix(19))))… · rahf \(rahfVersion)
+        <footer>model \(HTMLPage.escaped(model.name)) · \(HTMLPage.escaped(String(model.digest.prefix(19))))… · rahf \(rahfVersion)
         </footer></html>
 
         """
