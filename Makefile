@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build bench bench-operators parity python format lint packages masks-check feedback
+.PHONY: demo test build lib install library-check bench bench-operators parity python format lint packages masks-check feedback check-selection
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -13,11 +13,31 @@ test: packages lint
 build: packages
 	swift build $(flags) --product rahf
 	swift build $(flags) --product make-inpaint-masks
+	swift build $(flags) --product select-finetune-data
+
+# librahf.so with the Swift runtime inside, into .build/library.
+lib: packages
+	swift build $(flags) --product RAHFLibrary
+	Scripts/library/link.sh
+
+# The library, rahf.h, the pkg-config file and the commands.
+PREFIX ?= /usr/local
+install: build lib
+	Scripts/library/install.sh $(PREFIX)
+
+# The library as a stranger meets it: symbols, examples, valgrind, threads, a Debian without Swift.
+library-check: build lib
+	Scripts/library/check.sh
 
 # Speed and memory beside PyTorch, in one run; then speed through the service beside speed in process.
 bench: build
 	Scripts/bench.sh
 	python3 Scripts/bench/service.py
+	Scripts/bench-selection.sh
+
+# What select-finetune-data writes, loaded with the libraries of its users; installs them into .venv.
+check-selection: build
+	Scripts/check-selection.sh
 
 # The time of every operator's case, printed.
 bench-operators: packages

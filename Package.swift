@@ -31,11 +31,15 @@ let package = Package(
         .library(name: "RewardServer", targets: ["RewardServer"]),
         .executable(name: "rahf", targets: ["rahf"]),
         .executable(name: "make-inpaint-masks", targets: ["make-inpaint-masks"]),
+        // The code of librahf.so; Scripts/library/link.sh links it.
+        .library(name: "RAHFLibrary", type: .static, targets: ["RAHFLibrary"]),
+        .executable(name: "select-finetune-data", targets: ["select-finetune-data"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         // Without Foundation.
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -77,17 +81,32 @@ let package = Package(
             swiftSettings: gates),
         .target(
             name: "RewardWorld", dependencies: ["RewardData", "RewardModel", "RewardImage"], swiftSettings: gates),
+        // Selection: the rule, and what reads, scores and writes candidates.
+        .target(name: "RewardSelection", swiftSettings: safe),
+        .target(
+            name: "RewardCuration",
+            dependencies: [
+                "RewardSelection", "RewardModel", "RewardImage", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: gates),
         .target(
             name: "RAHFCommands",
             dependencies: [
-                "RewardModel", "RewardImage", "RewardData", "RewardMetrics", "RewardTraining", "RewardWorld",
-                "RewardServer",
+                "RewardSelection", "RewardCuration", "RewardModel", "RewardImage", "RewardData", "RewardMetrics",
+                "RewardTraining", "RewardWorld", "RewardServer",
                 "RewardWire",
                 "TensorCPU", argumentParser, log,
             ] + subprocess,
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),
         .executableTarget(name: "make-inpaint-masks", dependencies: ["RAHFCommands"], swiftSettings: safe),
+        .executableTarget(name: "select-finetune-data", dependencies: ["RAHFCommands"], swiftSettings: safe),
+
+        // The C library: the header, and what implements it.
+        .target(name: "CRAHF", cSettings: cGates),
+        .target(
+            name: "RAHFLibrary", dependencies: ["CRAHF", "RewardModel", "RewardImage", "TensorCPU"],
+            swiftSettings: gates),
 
         // Tests.
         .target(name: "RewardTestSupport", path: "Tests/RewardTestSupport", swiftSettings: gates),
@@ -104,6 +123,11 @@ let package = Package(
             dependencies: ["RewardModel", "RewardImage", "TensorGraph", "TensorCPU", "RewardTestSupport"],
             exclude: ["Fixtures"],
             swiftSettings: gates),
+        .testTarget(name: "RewardSelectionTests", dependencies: ["RewardSelection"], swiftSettings: gates),
+        .testTarget(
+            name: "RewardCurationTests",
+            dependencies: ["RewardCuration", "RewardSelection", "RewardModel", "RewardImage", "RewardTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(
             name: "RewardWireTests",
             dependencies: ["RewardWire", "RewardModel", "RewardImage", "RewardTestSupport", protobuf],
@@ -131,7 +155,15 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(
             name: "RAHFCommandsTests",
-            dependencies: ["RAHFCommands", "RewardData", "RewardImage", "RewardModel", "RewardTestSupport"],
+            dependencies: [
+                "RAHFCommands", "RewardCuration", "RewardData", "RewardImage", "RewardModel", "RewardTestSupport",
+            ],
+            swiftSettings: gates),
+        .testTarget(
+            name: "RAHFLibraryTests",
+            dependencies: [
+                "RAHFLibrary", "CRAHF", "RewardModel", "RewardImage", "RewardServer", "RewardTestSupport", log,
+            ],
             swiftSettings: gates),
     ],
     swiftLanguageModes: [.v6],

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the Debian packages that are missing. Does nothing, and needs no network, when none is.
+# Installs the Debian packages that are missing, and those named. Does nothing, and needs no network, when none is.
 set -eu
-packages="zlib1g-dev libssl-dev libpng-dev libjpeg-dev libwebp-dev libsentencepiece-dev libzmq3-dev python3-venv"
+packages="zlib1g-dev libssl-dev libpng-dev libjpeg-dev libwebp-dev libsentencepiece-dev libzmq3-dev libsqlite3-dev python3-venv $*"
 missing=
 for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"

@@ -36,10 +36,14 @@ struct ModelOptions: ParsableArguments {
 
     func load(maxBatch: Int = 8) throws -> Predictor {
         let path = try path()
+        return try Predictor.load(folder: path, options: .init(threads: try checkedThreads(), maxBatch: maxBatch))
+    }
+
+    func checkedThreads() throws -> Int? {
         if let threads, !(1...Predictor.Options.maximumThreads).contains(threads) {
             throw ValidationError("--threads is \(threads); it must be 1 to \(Predictor.Options.maximumThreads)")
         }
-        return try Predictor.load(folder: path, options: .init(threads: threads, maxBatch: maxBatch))
+        return threads
     }
 }
 
@@ -80,6 +84,12 @@ public func runRAHF() {
 public func runMakeInpaintMasks() async {
     checkInstructionSet("make-inpaint-masks")
     await MakeInpaintMasksCommand.main()
+}
+
+/// Runs `select-finetune-data` with the process's arguments.
+public func runSelectFinetuneData() {
+    checkInstructionSet("select-finetune-data")
+    SelectFinetuneDataCommand.main()
 }
 
 /// Ends the process when the environment asks for instructions that the machine has not.

@@ -34,14 +34,14 @@ struct DemoPage {
         let pictures = [(title: "photograph", file: card.picture)] + card.overlays
         let figures = pictures.map { picture in
             """
-            <figure><img src="\(escaped(picture.file))" alt="\(escaped(picture.title))">\
-            <figcaption>\(escaped(picture.title))</figcaption></figure>
+            <figure><img src="\(HTMLPage.escaped(picture.file))" alt="\(HTMLPage.escaped(picture.title))">\
+            <figcaption>\(HTMLPage.escaped(picture.title))</figcaption></figure>
             """
         }
         return """
             <section><p class="prompt">\(prompt(card))</p>
             <div class="row"><div class="pictures">\(figures.joined())</div><table>\(bars(card.prediction))</table></div>
-            <p class="notes">\(card.prediction.notes.map { escaped($0.json.text) }.joined(separator: " · "))</p></section>
+            <p class="notes">\(card.prediction.notes.map { HTMLPage.escaped($0.json.text) }.joined(separator: " · "))</p></section>
             """
     }
 
@@ -63,29 +63,15 @@ struct DemoPage {
         var position = 0
         for word in card.prediction.words?.words ?? [] where word.misaligned {
             guard word.start >= position, word.end <= scalars.count, word.start < word.end else { continue }
-            text += escaped(string(scalars[position..<word.start]))
-            text += "<mark>\(escaped(string(scalars[word.start..<word.end])))</mark>"
+            text += HTMLPage.escaped(string(scalars[position..<word.start]))
+            text += "<mark>\(HTMLPage.escaped(string(scalars[word.start..<word.end])))</mark>"
             position = word.end
         }
-        return text + escaped(string(scalars[position...]))
+        return text + HTMLPage.escaped(string(scalars[position...]))
     }
 
     private static func string(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
         String(String.UnicodeScalarView(scalars))
-    }
-
-    private static func escaped(_ text: String) -> String {
-        var result = ""
-        for character in text.unicodeScalars {
-            switch character {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            default: result.unicodeScalars.append(character)
-            }
-        }
-        return result
     }
 
     private static let style = """

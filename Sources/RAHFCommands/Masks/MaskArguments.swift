@@ -100,13 +100,8 @@ extension StructuringElement.Shape: ExpressibleByArgument {}
 extension MaskOptions.Rank: ExpressibleByArgument {}
 
 extension PixelOffset: ExpressibleByArgument {
-    /// Reads `X,Y`.
     public init?(argument: String) {
-        let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-        // No image is larger, and sums cannot overflow.
-        guard parts.count == 2, let x = parts[0], let y = parts[1], x.magnitude <= 1_000_000, y.magnitude <= 1_000_000
-        else { return nil }
-        self.init(x: x, y: y)
+        self.init(argument)
     }
 
     public var defaultValueDescription: String { "\(x),\(y)" }

@@ -59,6 +59,15 @@ public struct PixelOffset: Sendable, Equatable {
         self.x = x
         self.y = y
     }
+
+    /// Reads `X,Y`; nil for anything else.
+    public init?(_ text: String) {
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        // No image is larger, and sums cannot overflow.
+        guard parts.count == 2, let x = parts[0], let y = parts[1], x.magnitude <= 1_000_000, y.magnitude <= 1_000_000
+        else { return nil }
+        self.init(x: x, y: y)
+    }
 }
 
 /// How a heatmap becomes a mask. The paper (section 5) thresholds and dilates and gives no values; the defaults are

@@ -34,11 +34,22 @@ public final class Predictor: Scorer {
     /// - Throws: `Failure` with `invalidModel` or `fileError`, naming the file or tensor at fault, or with
     ///   `invalidRequest` when the environment's `RAHF_ISA` names an instruction set that cannot be had.
     public static func load(folder path: String, options: Options = Options()) throws(Failure) -> Predictor {
-        do { try CPUEngine.checkInstructionSet() } catch { throw Failure(.invalidRequest, error.description) }
         let folder: ModelFolder
         do { folder = try ModelFolder(path: path) } catch { throw Failure(error) }
+        return try load(folder, options: options)
+    }
+
+    /// Makes a predictor of a checked folder, or of its files' bytes in memory.
+    ///
+    /// - Throws: `Failure` with `invalidModel`, or with `invalidRequest` when the environment's `RAHF_ISA` names an
+    ///   instruction set that cannot be had.
+    public static func load(_ folder: ModelFolder, options: Options = Options()) throws(Failure) -> Predictor {
+        do { try CPUEngine.checkInstructionSet() } catch { throw Failure(.invalidRequest, error.description) }
         let tokenizer: Tokenizer
-        do { tokenizer = try Tokenizer(modelPath: folder.vocabularyPath) } catch { throw Failure(error) }
+        do {
+            let path = folder.path.isEmpty ? "spiece.model" : folder.vocabularyPath
+            tokenizer = try Tokenizer(model: folder.vocabulary, path: path)
+        } catch { throw Failure(error) }
         return Predictor(folder, tokenizer, options)
     }
 

@@ -151,7 +151,7 @@ final class PredictorCore {
             PredictedWord(
                 word: word.text, start: word.start, end: word.end, misaligned: logits[tokens].contains { $0 > 0 })
         }
-        let text = words.map { $0.misaligned ? "\($0.word)_0" : $0.word }.joined(separator: " ")
+        let text = MisalignedWords.text(words: item.prompt.words, flags: words.map(\.misaligned))
         return WordPrediction(words: words, decodedText: text)
     }
 

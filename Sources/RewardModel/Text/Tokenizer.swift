@@ -26,13 +26,18 @@ public final class Tokenizer: @unchecked Sendable {
     public let vocabularySize: Int
 
     /// Loads `spiece.model`.
-    public init(modelPath: String) throws(TokenizerError) {
+    public convenience init(modelPath: String) throws(TokenizerError) {
         let bytes: [UInt8]
         do { bytes = try readFile(modelPath) } catch { throw .unreadable(error.description) }
+        try self.init(model: bytes, path: modelPath)
+    }
+
+    /// Loads the bytes of a `spiece.model`; `path` names it in errors.
+    public init(model bytes: [UInt8], path: String = "spiece.model") throws(TokenizerError) {
         var message = [CChar](repeating: 0, count: 512)
         guard let model = rsp_load(bytes, bytes.count, &message, message.count) else {
             let text = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-            throw .invalidModel(path: modelPath, reason: text)
+            throw .invalidModel(path: path, reason: text)
         }
         self.model = model
         vocabularySize = Int(rsp_vocabulary_size(model))

@@ -1,9 +1,10 @@
 import Glibc
 
-/// A file mapped read-only for as long as this object lives.
+/// A file mapped read-only for as long as this object lives, or a caller's memory that stands for one.
 final class MappedFile: Sendable {
     private let base: UInt
     private let count: Int
+    private let isBorrowed: Bool
 
     var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: base), count: count)
@@ -24,15 +25,23 @@ final class MappedFile: Sendable {
         }
         base = UInt(bitPattern: address)
         count = size
+        isBorrowed = false
+    }
+
+    /// Takes memory in place of a file. It must stay valid and unchanged while this object lives.
+    init(borrowing bytes: UnsafeRawBufferPointer) {
+        base = UInt(bitPattern: bytes.baseAddress)
+        count = bytes.count
+        isBorrowed = true
     }
 
     deinit {
-        munmap(UnsafeMutableRawPointer(bitPattern: base), count)
+        if !isBorrowed { munmap(UnsafeMutableRawPointer(bitPattern: base), count) }
     }
 
     /// Lets the pages leave memory; a later read maps them again from the file.
     func releasePages() {
-        madvise(UnsafeMutableRawPointer(bitPattern: base), count, MADV_DONTNEED)
+        if !isBorrowed { madvise(UnsafeMutableRawPointer(bitPattern: base), count, MADV_DONTNEED) }
     }
 }
 

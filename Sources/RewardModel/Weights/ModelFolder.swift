@@ -8,19 +8,39 @@ public struct ModelFolder: Sendable {
     public let weights: SafetensorsFile
     /// `sha256:` and 64 hex digits, over the three files.
     public let digest: String
+    /// The bytes of `spiece.model`.
+    package let vocabulary: [UInt8]
 
     public var vocabularyPath: String { "\(path)/spiece.model" }
 
     /// Opens and checks a folder: configuration values, tensor names and shapes.
     public init(path: String) throws(WeightsError) {
+        try self.init(
+            path: path, configBytes: try readFile("\(path)/config.json"),
+            weights: try MappedFile(path: "\(path)/model.safetensors"),
+            vocabulary: try readFile("\(path)/spiece.model"))
+    }
+
+    /// Checks the bytes of the three files, held in memory. `path` is then empty.
+    ///
+    /// `weights` is not copied: it must stay valid and unchanged while this folder or a predictor made from it lives.
+    public init(config: [UInt8], weights: UnsafeRawBufferPointer, vocabulary: [UInt8]) throws(WeightsError) {
+        try self.init(
+            path: "", configBytes: config, weights: MappedFile(borrowing: weights), vocabulary: vocabulary)
+    }
+
+    private init(
+        path: String, configBytes: [UInt8], weights file: MappedFile, vocabulary: [UInt8]
+    ) throws(WeightsError) {
         self.path = path
-        let configBytes = try readFile("\(path)/config.json")
-        config = try ModelConfig.decode(configBytes, path: "\(path)/config.json")
-        weights = try SafetensorsFile(path: "\(path)/model.safetensors")
+        self.vocabulary = vocabulary
+        let prefix = path.isEmpty ? "" : "\(path)/"
+        config = try ModelConfig.decode(configBytes, path: "\(prefix)config.json")
+        weights = try SafetensorsFile(file, path: "\(prefix)model.safetensors")
         try ParameterCatalogue.check(weights, config)
         var hash = SHA256()
         hash.update(configBytes)
-        hash.update(try readFile("\(path)/spiece.model"))
+        hash.update(vocabulary)
         hash.update(weights.header)
         // The header holds the data's hash in files of our own; others are read through once.
         if weights.metadata[SafetensorsFile.hashKey] == nil { hash.update(Array(weights.hashData().utf8)) }

@@ -73,8 +73,13 @@ public final class SafetensorsFile: Sendable {
     /// Maps the file and checks its header.
     ///
     /// - Throws: `WeightsError.unreadable`, or `.malformed` with the first contradiction found.
-    public init(path: String) throws(WeightsError) {
-        file = try MappedFile(path: path)
+    public convenience init(path: String) throws(WeightsError) {
+        try self.init(try MappedFile(path: path), path: path)
+    }
+
+    /// Checks the header of a file that is mapped already, or of memory; `path` names it in errors.
+    init(_ file: MappedFile, path: String) throws(WeightsError) {
+        self.file = file
         let bytes = file.bytes
         func malformed(_ reason: String) -> WeightsError { .malformed(path: path, reason: reason) }
         guard bytes.count >= 8 else { throw malformed("it ends inside the header's length") }

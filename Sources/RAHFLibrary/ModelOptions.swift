@@ -1,0 +1,65 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+public import CRAHF
+import RewardModel
+
+/// `rahf_model_options`.
+final class ModelOptionsHandle: Handle {
+    override class var typeName: String { "rahf_model_options" }
+
+    var options = Predictor.Options()
+    var log: Log?
+}
+
+/// A caller's log callback.
+struct Log {
+    enum Level: Int32 {
+        case debug = 1
+        case info, warning, error
+    }
+
+    var callback: rahf_log_callback
+    var user: UnsafeMutableRawPointer?
+
+    func callAsFunction(_ level: Level, _ message: String) {
+        message.withCString { callback(level.rawValue, $0, user) }
+    }
+}
+
+@c @implementation
+public func rahf_model_options_new() -> OpaquePointer! {
+    ModelOptionsHandle().retained()
+}
+
+@c @implementation
+public func rahf_model_options_free(_ options: OpaquePointer!) {
+    Handle.release(options)
+}
+
+@c @implementation
+public func rahf_model_options_set_threads(_ options: OpaquePointer!, _ threads: Int32) -> rahf_status {
+    attempt { () throws(Failure) in
+        let handle = try ModelOptionsHandle.get(options)
+        guard (1...Predictor.Options.maximumThreads).contains(Int(threads)) else {
+            throw Failure(.invalidRequest, "threads is \(threads), not in 1...\(Predictor.Options.maximumThreads)")
+        }
+        handle.options.threads = Int(threads)
+    }
+}
+
+@c @implementation
+public func rahf_model_options_set_max_batch(_ options: OpaquePointer!, _ items: Int32) -> rahf_status {
+    attempt { () throws(Failure) in
+        let handle = try ModelOptionsHandle.get(options)
+        guard (1...64).contains(items) else { throw Failure(.invalidRequest, "max_batch is \(items), not in 1...64") }
+        handle.options.maxBatch = Int(items)
+    }
+}
+
+@c @implementation
+public func rahf_model_options_set_log(
+    _ options: OpaquePointer!, _ log: rahf_log_callback!, _ user: UnsafeMutableRawPointer!
+) -> rahf_status {
+    attempt { () throws(Failure) in
+        try ModelOptionsHandle.get(options).log = log.map { Log(callback: $0, user: user) }
+    }
+}

@@ -1,0 +1,59 @@
+import Glibc
+package import RewardModel
+
+/// A folder that appears whole or not at all: built beside its place under a name of its own, then renamed.
+package final class OutputFolder {
+    /// Where to build.
+    let building: String
+    /// For files that vanish at the end.
+    let scratch: String
+    private let path: String
+    private let workspace: String
+    private let lock: SystemFile
+
+    /// Claims a place. What an earlier run that was killed left there is removed.
+    ///
+    /// - Throws: `Failure` when something is there already, or another process is writing there.
+    package init(path: String) throws(Failure) {
+        try Self.checkFree(path)
+        let (parent, name) = Folders.split(path)
+        self.path = path
+        guard Folders.kind(parent) == .folder else { throw Failure(.fileError, "\(parent): no such folder") }
+        workspace = Folders.join(parent == "." ? "./" : parent, ".\(name).partial")
+        if mkdir(workspace, 0o755) != 0, errno != EEXIST { throw systemFailure(workspace) }
+        lock = try SystemFile(path: workspace, flags: O_RDONLY | O_DIRECTORY)
+        guard flock(lock.descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw Failure(.fileError, "\(path): another process is writing there")
+        }
+        for name in try Folders.names(workspace) { try Folders.remove("\(workspace)/\(name)") }
+        building = "\(workspace)/out"
+        scratch = "\(workspace)/scratch"
+        try Folders.make(building)
+        try Folders.make(scratch)
+    }
+
+    /// Throws unless nothing, or an empty folder, is at `path`.
+    static func checkFree(_ path: String) throws(Failure) {
+        switch Folders.kind(path) {
+        case nil: break
+        case .folder:
+            let names = try Folders.names(path)
+            guard names.isEmpty else {
+                throw Failure(
+                    .fileError, "\(path) is not empty (\(names.prefix(3).joined(separator: ", "))…); nothing was done")
+            }
+        case .file, .other: throw Failure(.fileError, "\(path) is not a folder; nothing was done")
+        }
+    }
+
+    /// Puts what was built in its place.
+    package func publish() throws(Failure) {
+        guard rename(building, path) == 0 else { throw systemFailure(path) }
+        try Folders.remove(workspace)
+    }
+
+    /// Removes what was built.
+    package func discard() {
+        try? Folders.remove(workspace)
+    }
+}

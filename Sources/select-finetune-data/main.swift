@@ -1,0 +1,3 @@
+import RAHFCommands
+
+runSelectFinetuneData()
