@@ -62,7 +62,7 @@ def make_data(folder, side):
                 return data.getvalue()
             records.append({
                 "filename": f"{name}.png", "prompt": prompt, "group": str(group),
-                "prompt_misalignment_label": " ".join(str(w) for w in words),
+                "prompt_misalignment_label": " ".join(str(1 - w) for w in words),
                 "artifact_score": float(scores[0]), "misalignment_score": float(scores[1]),
                 "aesthetics_score": float(scores[2]), "overall_score": float(scores[3]),
                 "artifact_map": png(maps["implausibility"]), "misalignment_map": png(maps["misalignment"])})
@@ -77,6 +77,17 @@ def resized(map_, side):
     x = torch.from_numpy(map_).float()[None, None] / 255
     x = F.interpolate(x, (side, side), mode="bilinear", antialias=True)[0, 0] if x.shape[-1] != side else x[0, 0]
     return (x * 255).add(0.5).floor().clamp(0, 255).double() / 255
+
+
+def tie(model):
+    """One embedding table for text and decoder, and for the output where the configuration says so: loading leaves
+    copies, whose gradients would not add up."""
+    t5 = model.t5
+    t5.encoder.embed_tokens = t5.shared
+    if not model.tagger:
+        t5.decoder.embed_tokens = t5.shared
+        if model.config["t5"]["tie_word_embeddings"]:
+            t5.lm_head.weight = t5.shared.weight
 
 
 def entropy(z, t, weight):
@@ -102,7 +113,7 @@ def loss_of(model, values, dtype=torch.float64):
         if model.reads_heatmaps():
             maps = [logits[k] for k in HEATMAPS] if model.multi else model.heatmap_logits(x)
         head = model.head("score", kind)
-        score = torch.sigmoid(head.logits(x, maps) if maps else head.logits(x))
+        score = torch.sigmoid(head.logits(x, maps))
         target = torch.tensor([float(v["scores"][index]) for v in values], dtype=dtype)
         total = total + LOSSES["score"] * (score - target).pow(2).mean()
         if kind == "plausibility":
@@ -177,6 +188,7 @@ def main():
                         "--out", out, "--format", "float32"], check=True, stdout=subprocess.DEVNULL)
         before, ours = load_file(folder / "model.safetensors"), load_file(out / "model" / "model.safetensors")
 
+        tie(model)
         for parameter in model.parameters():
             parameter.requires_grad_(True)
         optimizer = torch.optim.AdamW(
