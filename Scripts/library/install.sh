@@ -17,6 +17,9 @@ sed "s,@PREFIX@,$prefix," "$library/rahf.pc.in" > "$to/lib/pkgconfig/rahf.pc"
 for command in rahf select-finetune-data make-inpaint-masks; do
     [ ! -x ".build/release/$command" ] || install -m 755 ".build/release/$command" "$to/bin/"
 done
+# Where the commands look for the model that ships.
+install -d "$to/share/rahf/models/rahf-mini"
+install -m 644 Models/rahf-mini/* "$to/share/rahf/models/rahf-mini/"
 # A system's own folder is in the loader's cache.
 if [ -z "${DESTDIR:-}" ] && [ "$(id -u)" = 0 ]; then ldconfig 2>/dev/null || true; fi
 echo "installed in $to"

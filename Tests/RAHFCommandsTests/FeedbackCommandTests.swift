@@ -189,7 +189,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "evaluate --data .", "evaluate --model MODEL", "evaluate --model MODEL --data . --limit 0",
+        "evaluate --model MODEL", "evaluate --model MODEL --data . --limit 0",
         "evaluate --model MODEL --data . --bootstrap -1", "evaluate --model MODEL --data . --fixations-above 1",
         "consolidate annotations.jsonl",
     ])

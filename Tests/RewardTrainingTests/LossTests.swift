@@ -55,26 +55,22 @@ import Testing
         for (name, gradient) in zip(program.names, gradients) {
             let values = try engine.variable(name, Shape(specs[name] ?? []))
             let norm = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-            // A slope that float32 losses can show.
-            guard norm > 0.1 else { continue }
+            // Slopes that float32 losses can show: their rounding over this step is about 0.01. The others' are compared
+            // with PyTorch's by Scripts/parity/train_step.py, to 1e-4.
+            guard norm > 0.4 else { continue }
             judged += 1
             let before = Array(values)
-            // Small, but ReLUs still change sides on the way: a wrong rule is off by far more than the tenth allowed here;
-            // Scripts/parity/train_step.py compares to 1e-4.
-            let step = 1e-3
+            // So small that hardly a ReLU changes sides on the way; float32 losses still show the slope.
+            let step = 1e-4
             func moved(_ step: Double) -> Double {
                 for index in values.indices {
                     values[index] = Float(Double(before[index]) + step * Double(gradient[index]) / norm)
                 }
                 return loss(program)
             }
-            // Two widths: Richardson's extrapolation takes the curvature out.
-            let (wide, narrow) = (
-                (moved(step) - moved(-step)) / (2 * step), (moved(step / 2) - moved(-step / 2)) / step
-            )
-            let slope = (4 * narrow - wide) / 3
+            let slope = (moved(step) - moved(-step)) / (2 * step)
             for index in values.indices { values[index] = before[index] }
-            expectClose([Float(slope)], [Float(norm)], absolute: 2e-3, relative: 0.1, name)
+            expectClose([Float(slope)], [Float(norm)], absolute: 2e-3, relative: 0.05, name)
         }
         #expect(judged > 12)
     }
