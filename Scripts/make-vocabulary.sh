@@ -1,9 +1,9 @@
 #!/bin/sh
-# Trains Examples/rahf-mini/spiece.model on the world's prompts, the captions of photographs that are not for testing, and
+# Trains Examples/train-mini/spiece.model on the world's prompts, the captions of photographs that are not for testing, and
 # a sample of clip-interrogator's prompt fragments (MIT). The same inputs give the same bytes.
 set -eu
 cd "$(dirname "$0")/.."
-out=${1:-Examples/rahf-mini/spiece.model}
+out=${1:-Examples/train-mini/spiece.model}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 [ -d photographs/train ] || Scripts/photographs.sh

@@ -2,11 +2,11 @@
 # The mask tools beside diffusers, OpenCV and scikit-image: conventions, speed, and repairs of planted damage.
 #
 # usage: Scripts/masks.sh [MODEL]
-# MODEL scores the repairs; the default is Examples/rahf-mini, or none: then the repairs are left out.
+# MODEL scores the repairs; the default is Models/rahf-mini, or none: then the repairs are left out.
 # Installs what it needs into .venv; leaves its files in out/masks.
 set -eu
 cd "$(dirname "$0")/.."
-model=${1:-Examples/rahf-mini}
+model=${1:-Models/rahf-mini}
 . Scripts/parity/environment.sh
 if [ -z "${RAHF_PYTHON:-}" ] && ! cmp -s Scripts/masks/requirements.txt .venv/requirements-masks.txt; then
     "$python" -m pip install --quiet --disable-pip-version-check -r Scripts/masks/requirements.txt
