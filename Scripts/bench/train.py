@@ -75,7 +75,7 @@ def main():
         # The first ten steps pay for compiling the graph.
         ours = len(values) / float(rows[-1]["items_per_second"])
         times = []
-        for _ in range(6):
+        for _ in range(4):
             started = time.perf_counter()
             optimizer.zero_grad()
             train_step.loss_of(model, values, torch.float32).backward()
