@@ -23,7 +23,8 @@ static inline vf splat(float x) { return x - (vf){}; }
 
 static void apply_epilogue(float *c, int64_t count, const float *bias, const float *residual, int32_t activation);
 
-// One tile: c[r] (+)= sum over k of a[r][k] * panel[k]. The order of additions is k, whatever the tile.
+// One tile: c[r] (+)= sum over k of a[r][k] * panel[k]. The order of additions is k within a block of depth, then block by
+// block, whatever the tile: rounding grows with the blocks, not with the whole depth.
 #define TILE(ROWS)                                                                                            \
     static inline __attribute__((always_inline)) void tile_##ROWS(const float *const *a, const float *panel,  \
                                                                   int64_t k, float *const *c, int accumulate) { \
@@ -32,7 +33,7 @@ static void apply_epilogue(float *c, int64_t count, const float *bias, const flo
         _Pragma("clang loop unroll(full)") for (int i = 0; i < ROWS; i++) {                                   \
             r[i] = a[i];                                                                                      \
             _Pragma("clang loop unroll(full)") for (int j = 0; j < NV; j++)                                   \
-                acc[i][j] = accumulate ? load(c[i] + j * VL) : splat(0);                                      \
+                acc[i][j] = splat(0);                                                                         \
         }                                                                                                     \
         _Pragma("clang loop unroll_count(2)") for (int64_t x = 0; x < k; x++) {                               \
             vf b[NV];                                                                                         \
@@ -44,7 +45,8 @@ static void apply_epilogue(float *c, int64_t count, const float *bias, const flo
             }                                                                                                 \
         }                                                                                                     \
         _Pragma("clang loop unroll(full)") for (int i = 0; i < ROWS; i++)                                     \
-            _Pragma("clang loop unroll(full)") for (int j = 0; j < NV; j++) store(c[i] + j * VL, acc[i][j]);  \
+            _Pragma("clang loop unroll(full)") for (int j = 0; j < NV; j++)                                   \
+                store(c[i] + j * VL, accumulate ? load(c[i] + j * VL) + acc[i][j] : acc[i][j]);               \
     }
 TILE(1)
 TILE(2)
