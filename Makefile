@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build lib install library-check bench bench-operators parity python format lint packages masks-check feedback check-selection
+.PHONY: demo test build commands lib install library-check bench bench-operators parity python format lint packages masks-check feedback check-selection disk-check
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -20,13 +20,18 @@ lib: packages
 	swift build $(flags) --product RAHFLibrary
 	Scripts/library/link.sh
 
+# rahf and the other commands with the Swift runtime inside, into .build/commands.
+commands: packages
+	swift build $(flags) --product rahf
+	Scripts/library/link-command.sh
+
 # The library, rahf.h, the pkg-config file and the commands.
 PREFIX ?= /usr/local
-install: build lib
+install: commands lib
 	Scripts/library/install.sh $(PREFIX)
 
 # The library as a stranger meets it: symbols, examples, valgrind, threads, a Debian without Swift.
-library-check: build lib
+library-check: build commands lib
 	Scripts/library/check.sh
 
 # Speed and memory beside PyTorch, in one run; then speed through the service beside speed in process.
@@ -34,6 +39,10 @@ bench: build
 	Scripts/bench.sh
 	python3 Scripts/bench/service.py
 	Scripts/bench-selection.sh
+
+# Full and read-only disks, vanishing files: clear errors, nothing half-written, and a rerun that completes.
+disk-check: build
+	Scripts/disks.sh
 
 # What select-finetune-data writes, loaded with the libraries of its users; installs them into .venv.
 check-selection: build

@@ -57,6 +57,9 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLibCrypto", providers: [.apt(["libssl-dev"])]),
 
+        // Random numbers of ours: the same on every machine.
+        .target(name: "RewardRandom", swiftSettings: safe),
+
         // The graph and its engine.
         .target(name: "TensorGraph", swiftSettings: safe),
         .target(name: "TensorCPU", dependencies: ["TensorGraph", "CKernels"], swiftSettings: gates),
@@ -65,7 +68,9 @@ let package = Package(
         .target(name: "RewardImage", dependencies: ["CImageCodecs"], swiftSettings: gates),
         .target(
             name: "RewardModel",
-            dependencies: ["TensorGraph", "TensorCPU", "RewardImage", "CSentencePiece", "CZlib", "CLibCrypto"],
+            dependencies: [
+                "TensorGraph", "TensorCPU", "RewardImage", "RewardRandom", "CSentencePiece", "CZlib", "CLibCrypto",
+            ],
             swiftSettings: gates),
         .target(
             name: "RewardWire", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
@@ -74,13 +79,14 @@ let package = Package(
             swiftSettings: gates),
         .target(
             name: "RewardData", dependencies: ["RewardModel", "RewardImage", protobuf], swiftSettings: gates),
-        .target(name: "RewardMetrics", swiftSettings: safe),
+        .target(name: "RewardMetrics", dependencies: ["RewardRandom"], swiftSettings: safe),
         .target(
             name: "RewardTraining",
-            dependencies: ["TensorGraph", "TensorCPU", "RewardModel", "RewardImage", "RewardData"],
+            dependencies: ["TensorGraph", "TensorCPU", "RewardModel", "RewardImage", "RewardData", "RewardRandom"],
             swiftSettings: gates),
         .target(
-            name: "RewardWorld", dependencies: ["RewardData", "RewardModel", "RewardImage"], swiftSettings: gates),
+            name: "RewardWorld", dependencies: ["RewardData", "RewardModel", "RewardImage", "RewardRandom"],
+            swiftSettings: gates),
         // Selection: the rule, and what reads, scores and writes candidates.
         .target(name: "RewardSelection", swiftSettings: safe),
         .target(
@@ -141,7 +147,7 @@ let package = Package(
             dependencies: ["RewardData", "RewardModel", "RewardImage", "RewardTestSupport"],
             exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(
-            name: "RewardMetricsTests", dependencies: ["RewardMetrics", "RewardTestSupport"],
+            name: "RewardMetricsTests", dependencies: ["RewardMetrics", "RewardRandom", "RewardTestSupport"],
             exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(
             name: "RewardTrainingTests",

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=$PWD/.build/library
 work=$build/check
-rahf=$PWD/.build/release/rahf
+rahf=$PWD/.build/commands/rahf
 model=$PWD/Tests/RewardModelTests/Fixtures/golden-multi-mini
 decoder_model=$PWD/Tests/RewardModelTests/Fixtures/golden-augmented-paper
 photographs=(Examples/photographs/*.jpg)
@@ -47,13 +47,16 @@ echo "$size bytes"
 step "installation"
 prefix=$work/prefix
 Scripts/library/install.sh "$prefix" >"$work/install.log"
-for file in lib/librahf.so lib/librahf.so.1 include/rahf.h lib/pkgconfig/rahf.pc bin/rahf; do
+for file in lib/librahf.so lib/librahf.so.1 include/rahf.h lib/pkgconfig/rahf.pc bin/rahf bin/select-finetune-data \
+    bin/make-inpaint-masks; do
     [ -e "$prefix/$file" ] || fail "$file was not installed"
 done
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 read -ra flags <<<"$(pkg-config --cflags --libs rahf)"
 [ "$(pkg-config --modversion rahf)" = "$("$prefix/bin/rahf" --version)" ] || fail "pkg-config and rahf differ in version"
 export LD_LIBRARY_PATH=$prefix/lib
+if ldd "$prefix/bin/rahf" | grep -iE 'swift|foundation|dispatch|not found'; then fail "rahf needs Swift, or more"; fi
+echo "rahf, $(stat -Lc %s "$prefix/bin/rahf") bytes, needs no Swift; the other commands are links to it"
 
 step "C99 and C++11 clients, gcc and clang, ${strict[*]}"
 for compiler in gcc clang; do
@@ -106,7 +109,6 @@ root=$build/debian
 rm -rf "$root/opt/rahf" "$root/home/check"
 mkdir -p "$root/home/check"
 DESTDIR=$root Scripts/library/install.sh /opt/rahf >/dev/null
-rm -rf "$root/opt/rahf/bin"
 cp -r Examples/c/score.c Examples/photographs/coffee.jpg "$model" "$root/home/check/"
 chroot "$root" /bin/sh -eu -c '
     if command -v swift || find / -xdev -name "libswift*" 2>/dev/null | grep .; then echo "Swift is here" >&2; exit 1; fi
@@ -117,5 +119,35 @@ chroot "$root" /bin/sh -eu -c '
 ' >"$work/chroot.txt"
 cmp "$work/gcc.txt" "$work/chroot.txt"
 cmp "$work/gcc.pgm" "$root/home/check/heatmap.pgm"
-echo "the same output without Swift"
+echo "the library's output is the same without Swift"
+
+step "the commands there"
+# The same three commands, here as SwiftPM linked them and there as they are installed.
+commands='
+    rahf score --prompt "a cup of coffee" --format json --heatmaps-to maps coffee.jpg
+    make-inpaint-masks --prompt "a cup of coffee" --threshold p95 --preview --out masks coffee.jpg
+    printf "%s\n" "{\"prompt\": \"a cup of coffee\", \"image\": \"coffee.jpg\"}" >list.jsonl
+    select-finetune-data --candidates list.jsonl --model /opt/rahf/share/rahf/models/rahf-mini --threshold none \
+        --format imagefolder,webdataset,list --report --out set | grep kept
+    rahf serve --bind ipc:///home/check/socket 2>serve.log &
+    for i in $(seq 100); do [ -S socket ] && break; sleep 0.1; done
+    rahf score --server ipc:///home/check/socket --prompt "a cup of coffee" --format json coffee.jpg
+    kill -TERM $!
+    wait $! && echo served
+'
+# With /proc, where a program finds its own place and with it the model.
+unshare --mount sh -c 'mount -t proc proc "$0/proc" && exec chroot "$0" /bin/sh -eu -c "$1"' "$root" \
+    "PATH=/opt/rahf/bin:\$PATH; cd /home/check; $commands" >"$work/commands-there.txt"
+# The same on this machine, seen under the same names.
+here=$work/here
+mkdir -p "$here/home/check" "$here/bin"
+cp Examples/photographs/coffee.jpg "$here/home/check/"
+for command in rahf select-finetune-data make-inpaint-masks; do ln -s "$PWD/.build/release/$command" "$here/bin/"; done
+sed "s,/opt/rahf/share/rahf/models,$PWD/Models,; s,/home/check,$here/home/check,g" <<<"$commands" >"$here/commands.sh"
+(cd "$here/home/check" && PATH=$here/bin:$PATH /bin/sh -eu "$here/commands.sh") >"$work/commands-here.txt"
+diff "$work/commands-here.txt" "$work/commands-there.txt" || fail "the installed commands answer otherwise"
+for file in maps masks set; do
+    diff -r "$here/home/check/$file" "$root/home/check/$file" || fail "the installed commands write other files"
+done
+echo "rahf, make-inpaint-masks and select-finetune-data give the same bytes without Swift"
 echo "library-check: all is well"

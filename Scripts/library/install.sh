@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what `make lib` and `make build` made: the library, its header and pkg-config file, and the commands.
+# Installs what `make lib` and `make commands` made: the library, its header and pkg-config file, and the commands.
 #
 # usage: Scripts/library/install.sh PREFIX      DESTDIR, when set, stands before it
 set -eu
@@ -14,9 +14,8 @@ for file in "$library"/librahf.so.*.*.*; do install -m 755 "$file" "$to/lib/"; d
 cp -P "$library/librahf.so" "$library/librahf.so.1" "$to/lib/"
 install -m 644 Sources/CRAHF/include/rahf.h "$to/include/"
 sed "s,@PREFIX@,$prefix," "$library/rahf.pc.in" > "$to/lib/pkgconfig/rahf.pc"
-for command in rahf select-finetune-data make-inpaint-masks; do
-    [ ! -x ".build/release/$command" ] || install -m 755 ".build/release/$command" "$to/bin/"
-done
+install -m 755 .build/commands/rahf "$to/bin/"
+for command in select-finetune-data make-inpaint-masks; do ln -sf rahf "$to/bin/$command"; done
 # Where the commands look for the model that ships.
 install -d "$to/share/rahf/models/rahf-mini"
 install -m 644 Models/rahf-mini/* "$to/share/rahf/models/rahf-mini/"

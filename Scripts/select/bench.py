@@ -4,6 +4,7 @@ All read the same JSON lines, pick per prompt the candidate of highest plausibil
 picked lines. Each runs as a process of its own, in turns; what is printed are medians, ratios and peak memory.
 
 usage: bench.py PATH-TO-select-finetune-data [--candidates 1000000] [--rounds 5]
+       bench.py PATH-TO-select-finetune-data --curve 100000,1000000,4000000      our memory and time over sizes, alone
 """
 
 import argparse
@@ -81,12 +82,34 @@ def run(command):
     return time.perf_counter() - before, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
+def curve(tool, sizes):
+    """Peak memory over rising sizes. Fails when it grows by a tenth from the second largest to the largest."""
+    peaks = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/candidates.jsonl"
+            subprocess.check_call([sys.executable, __file__, "--make", path, str(size)])
+            command = [tool, "--candidates", path, "--out", f"{folder}/out", "--format", "list", "--check", "none"]
+            seconds, processor, peak = run(command)
+            peaks.append(peak)
+            print(
+                f"  {size:9} candidates, {os.path.getsize(path) / 1e6:6.0f} MB: {seconds:6.2f} s, "
+                f"processors {processor:6.2f} s, peak {peak / 1e6:4.0f} MB", flush=True
+            )
+    if len(peaks) > 1 and peaks[-1] > 1.1 * peaks[-2]:
+        sys.exit("memory grows with the list")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("tool")
     parser.add_argument("--candidates", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--curve", type=lambda text: [int(part) for part in text.split(",")])
     args = parser.parse_args()
+    if args.curve:
+        curve(args.tool, args.curve)
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/candidates.jsonl"
         subprocess.check_call([sys.executable, __file__, "--make", path, str(args.candidates)])

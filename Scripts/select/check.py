@@ -99,6 +99,15 @@ def main():
         check(same_picture(row["image"], f"{folder}/{line['image']}"), "the picture is the candidate's")
         check(all(row[score] == line["scores"][score] for score in SCORES), "the scores are the list's")
         check(row["score"] == line["scores"]["plausibility"], "score is what it was ranked by")
+    # Its columns, --image_column image and --caption_column text, and what it makes of them a batch at a time: pictures
+    # as RGB, captions that the tokenizer takes.
+    def preprocess(examples):
+        pixels = [np.asarray(image.convert("RGB").resize((64, 64)), np.float32) / 127.5 - 1 for image in examples["image"]]
+        check(all(isinstance(caption, str) for caption in examples["text"]), "captions are strings")
+        return {"pixel_values": pixels, "captions": list(examples["text"])}
+
+    batch = loaded["train"].with_transform(preprocess).shuffle(seed=1)[:4]
+    check(np.stack(batch["pixel_values"]).shape == (4, 64, 64, 3) and len(batch["captions"]) == 4, "a training batch")
     # And as a folder, as load_dataset(DIR) finds it.
     check(datasets.load_dataset(f"{out}/imagefolder", split="train").num_rows == len(wanted), "load_dataset(DIR)")
 

@@ -32,15 +32,6 @@ func writeFile(_ bytes: [UInt8], to path: String) throws(Failure) {
     }
 }
 
-/// Makes a folder and those above it.
-func makeFolder(_ path: String) throws(Failure) {
-    var prefix = path.hasPrefix("/") ? "/" : ""
-    for part in path.split(separator: "/") {
-        prefix += "\(part)/"
-        if mkdir(prefix, 0o755) != 0, errno != EEXIST { throw systemFailure(prefix) }
-    }
-}
-
 func isFolder(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

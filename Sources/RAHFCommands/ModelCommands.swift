@@ -40,7 +40,7 @@ struct CreateCommand: ParsableCommand {
         guard pieces <= config.t5.vocabSize else {
             throw ValidationError("\(tokenizer) has \(pieces) pieces; the model's table has \(config.t5.vocabSize)")
         }
-        try makeFolder(out)
+        try makeFolders(out)
         try ModelFolder.create(at: out, config: config, vocabulary: vocabulary, seed: seed)
         print("\(out): \(config.name), untrained, seed \(seed)")
     }

@@ -41,7 +41,13 @@ struct ScoreCommand: ParsableCommand {
         }
         let entries = try entries()
         let scorer = try scorerOptions.load()
-        if let heatmapsTo { try makeFolder(heatmapsTo) }
+        if let heatmapsTo {
+            try makeFolders(heatmapsTo)
+            // A folder that takes nothing is said before anything is computed.
+            guard access(heatmapsTo, W_OK | X_OK) == 0 else {
+                throw Failure(.fileError, "\(heatmapsTo): \(String(cString: strerror(errno)))")
+            }
+        }
         var failed = 0
         var usedNames: Set<String> = []
         let progress = ProgressBar(total: entries.count)
@@ -49,7 +55,7 @@ struct ScoreCommand: ParsableCommand {
         for start in stride(from: 0, to: entries.count, by: 8) {
             let batch = entries[start..<min(start + 8, entries.count)]
             for var report in score(Array(batch), wanted, scorer) {
-                try writeHeatmaps(&report, &usedNames)
+                do throws(Failure) { try writeHeatmaps(&report, &usedNames) } catch { report.result = .failure(error) }
                 if case .failure = report.result { failed += 1 }
                 progress.hide()
                 print(format == .json ? report.json(scorer.info).text : report.table)
@@ -132,7 +138,7 @@ struct ScoreCommand: ParsableCommand {
         return reports
     }
 
-    private func writeHeatmaps(_ report: inout Report, _ usedNames: inout Set<String>) throws {
+    private func writeHeatmaps(_ report: inout Report, _ usedNames: inout Set<String>) throws(Failure) {
         guard let heatmapsTo, case .success(let prediction) = report.result, let maps = prediction.heatmaps else {
             return
         }

@@ -60,7 +60,7 @@ struct TrainCommand: ParsableCommand {
         print(
             "\(training.count) records, \(training.pairCount) pairs; \(held.map { "\($0.count) held out" } ?? "none held out")"
         )
-        try makeFolder(out)
+        try makeFolders(out)
         StopSignal.install()
         let trainer = try Trainer(
             config: settings, start: start, data: training, validation: held, out: out,

@@ -1,3 +1,5 @@
+import RewardRandom
+
 /// Percentile bootstrap intervals: the statistic of many samples drawn with replacement from the one at hand (Efron).
 public struct Bootstrap: Sendable {
     /// Samples drawn.
@@ -23,7 +25,7 @@ public struct Bootstrap: Sendable {
     /// - Returns: nil with fewer than two units, no samples, or when the statistic was undefined for most of them.
     public func interval(units: [[Int]], statistic: ([Int]) -> Double?) -> ClosedRange<Double>? {
         guard units.count >= 2, samples > 0 else { return nil }
-        var generator = SplitMix64(state: seed)
+        var generator = SplitMix64(seed: seed)
         var values: [Double] = []
         var drawn: [Int] = []
         for _ in 0..<samples {
@@ -45,18 +47,5 @@ public struct Bootstrap: Sendable {
         // Equal neighbours exactly: rounding must not put the lower end above the upper one.
         if sorted[below] == sorted[above] { return sorted[below] }
         return sorted[below] + (sorted[above] - sorted[below]) * (position - Double(below))
-    }
-}
-
-/// Steele, Lea and Flood's generator: the same numbers on every machine.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
     }
 }

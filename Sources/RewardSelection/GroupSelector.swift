@@ -72,17 +72,20 @@ public struct GroupSelector: Sendable {
     ) rethrows -> GroupOutcome {
         var outcome = GroupOutcome()
         outcome.dropped = candidates.map(\.unusable)
-        let ranked = try candidates.indices.filter { candidates[$0].unusable == nil }.sorted { one, other in
+        var ranked = candidates.indices.filter { candidates[$0].unusable == nil }
+        try ranked.sort { one, other in
             let (a, b) = (candidates[one].value, candidates[other].value)
             return a == b ? try precedes(one, other) : a > b
         }
         // Summed from the best down, so that the mean's bits do not depend on the list's order.
         let mean = ranked.reduce(0) { $0 + candidates[$1].value } / Double(max(ranked.count, 1))
+        // Only losers and the random control can meet a candidate a second time.
+        let remembers = rule.pairing != nil || rule.choosesRandomControl
         var looks: [Int: Inspection] = [:]
         func look(_ index: Int) throws -> Inspection {
-            if let known = looks[index] { return known }
+            if remembers, let known = looks[index] { return known }
             let found = try inspect(index)
-            looks[index] = found
+            if remembers { looks[index] = found }
             return found
         }
         var shown: [Fingerprint] = []

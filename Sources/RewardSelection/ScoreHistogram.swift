@@ -25,6 +25,13 @@ public struct ScoreHistogram: Sendable, Equatable {
         counts[Int(min(max((value - range.lowerBound) * scale, 0), Double(Self.steps - 1)))] += 1
     }
 
+    /// Counts that were made elsewhere, in `steps` steps of the range.
+    init(range: ClosedRange<Double>, counts: [Int], count: Int, minimum: Double, maximum: Double) {
+        self.init(range: range)
+        self.counts = counts
+        (self.count, self.minimum, self.maximum) = (count, minimum, maximum)
+    }
+
     public mutating func merge(_ other: ScoreHistogram) {
         precondition(range == other.range, "histograms of one range")
         count += other.count

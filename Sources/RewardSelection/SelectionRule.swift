@@ -55,4 +55,19 @@ public enum DropReason: String, Sendable, CaseIterable {
     /// Good enough, but others of its prompt are better.
     case outranked
     case belowTopFraction = "below_top_fraction"
+
+    /// Its place in `allCases`.
+    public var place: Int {
+        switch self {
+        case .missingImage: 0
+        case .brokenImage: 1
+        case .unscorable: 2
+        case .belowThreshold: 3
+        case .belowMinimum: 4
+        case .belowMargin: 5
+        case .duplicate: 6
+        case .outranked: 7
+        case .belowTopFraction: 8
+        }
+    }
 }

@@ -44,15 +44,6 @@ func writeFile(_ bytes: [UInt8], to path: String) throws(Failure) {
     guard fclose(file) == 0, written else { throw systemFailure(path) }
 }
 
-/// Makes a folder and those above it.
-func makeFolder(_ path: String) throws(Failure) {
-    var prefix = path.hasPrefix("/") ? "/" : ""
-    for part in path.split(separator: "/") {
-        prefix += "\(part)/"
-        if mkdir(prefix, 0o755) != 0, errno != EEXIST { throw systemFailure(prefix) }
-    }
-}
-
 private func systemFailure(_ path: String) -> Failure {
     Failure(.fileError, "\(path): \(String(cString: strerror(errno)))")
 }

@@ -1,5 +1,5 @@
 import Glibc
-import RewardModel
+import RewardRandom
 
 /// Random numbers of one picture: a stream that depends only on the data set's seed, the picture's number and a label,
 /// so that pictures can be made in any order and on any thread.

@@ -35,7 +35,7 @@ package enum WorldWriter {
         guard access("\(folder)/\(recordsFile)", F_OK) != 0 else {
             throw Failure(.fileError, "\(folder) already holds a data set")
         }
-        for name in ["", "/images", "/masks"] { try makeFolder(folder + name) }
+        for name in ["", "/images", "/masks"] { try makeFolders(folder + name) }
         let annotations = try LineFile(path: "\(folder)/\(annotationsFile)")
         let truths = try LineFile(path: "\(folder)/\(truthFile)")
         var summary = Summary()

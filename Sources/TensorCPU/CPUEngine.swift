@@ -11,10 +11,11 @@ public final class CPUEngine {
     let arena = Arena()
     var tables: [TableKey: ConvolutionTable] = [:]
 
-    /// - Parameter threads: how many threads share the work. Results do not depend on it.
+    /// - Parameter threads: how many threads share the work; fewer do where the system grants no more. Results do not
+    ///   depend on it.
     public init(source: any ParameterSource, threads: Int) {
-        self.threads = max(threads, 1)
         pool = ThreadPool(threads: threads)
+        self.threads = pool.threads
         parameters = ParameterStore(source: source, pool: pool)
     }
 

@@ -1,14 +1,15 @@
-import Glibc
+package import Glibc
 import Synchronization
 
 /// A fixed set of threads that share numbered pieces of one task at a time.
 ///
 /// Which thread takes which piece changes from run to run; pieces write apart from each other, so results do not.
 // Unchecked: `body` and `count` are written only while no worker runs, which the generation counter orders.
-final class ThreadPool: @unchecked Sendable {
-    typealias Body = (_ piece: Int, _ worker: Int) -> Void
+package final class ThreadPool: @unchecked Sendable {
+    package typealias Body = (_ piece: Int, _ worker: Int) -> Void
 
-    let threads: Int
+    /// How many share the work, the caller's own included: fewer than were asked for where the system grants no more.
+    package private(set) var threads = 1
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private let generation = Atomic<Int>(0)
@@ -19,28 +20,35 @@ final class ThreadPool: @unchecked Sendable {
     private var count = 0
     private var handles: [pthread_t] = []
 
-    init(threads: Int) {
-        self.threads = max(threads, 1)
+    package typealias Start = @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
+    /// Starts a thread; an error's number, or 0.
+    package typealias Create = (inout pthread_t, Start, UnsafeMutableRawPointer) -> Int32
+
+    /// - Parameter create: `pthread_create`, except in tests.
+    package init(threads: Int, create: Create = { pthread_create(&$0, nil, $1, $2) }) {
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
-        for worker in 1..<max(self.threads, 1) {
+        for worker in 1..<max(threads, 1) {
             let start = Unmanaged.passRetained(WorkerStart(pool: self, worker: worker))
             var handle = pthread_t()
-            let code = pthread_create(
-                &handle, nil,
-                { argument in
-                    guard let argument else { return nil }
-                    let start = Unmanaged<WorkerStart>.fromOpaque(argument).takeRetainedValue()
-                    start.pool.work(start.worker)
-                    return nil
-                }, start.toOpaque())
-            precondition(code == 0, "pthread_create failed with \(code)")
+            let run: Start = { argument in
+                guard let argument else { return nil }
+                let start = Unmanaged<WorkerStart>.fromOpaque(argument).takeRetainedValue()
+                start.pool.work(start.worker)
+                return nil
+            }
+            guard create(&handle, run, start.toOpaque()) == 0 else {
+                // Too many threads for this system: those that started do all the work, with the same results.
+                start.release()
+                break
+            }
             handles.append(handle)
+            self.threads += 1
         }
     }
 
     /// Ends the workers. Call once, when no task runs; the pool lives until then because its threads hold it.
-    func stop() {
+    package func stop() {
         stopping.store(true, ordering: .releasing)
         wake()
         for handle in handles { pthread_join(handle, nil) }
@@ -55,7 +63,7 @@ final class ThreadPool: @unchecked Sendable {
     }
 
     /// Runs `body` for every piece in 0..<count and returns when all are done.
-    func parallel(_ count: Int, _ body: Body) {
+    package func parallel(_ count: Int, _ body: Body) {
         if threads == 1 || count <= 1 {
             for piece in 0..<count { body(piece, 0) }
             return

@@ -1,3 +1,3 @@
 import RAHFCommands
 
-runRAHF()
+runCalledName()

@@ -89,6 +89,25 @@ import Testing
         #expect(run.output.contains("/png/picture-0-2.implausibility.png"))
     }
 
+    @Test func aHeatmapThatCannotBeWrittenCostsItsImageOnly() throws {
+        defer { removeFolder() }
+        let lines = ["a red cat", "a dog", "a bus"].map { #"{"image":"\#(picture)","prompt":"\#($0)"}"# }
+        try Data(lines.joined(separator: "\n").utf8).write(to: URL(filePath: path("list.jsonl")))
+        // A folder has the name of the second image's heatmap.
+        let inTheWay = path("maps/picture-0-2.misalignment.png")
+        try FileManager.default.createDirectory(atPath: inTheWay, withIntermediateDirectories: true)
+        let run = RAHFProcess.run(
+            "score --model \(model) --list \(path("list.jsonl")) --heatmaps-to \(path("maps")) --format json")
+        let answers = run.output.split(separator: "\n")
+        #expect(run.code == 1 && answers.count == 3)
+        #expect(answers[0].contains(#""status":"ok""#) && answers[2].contains(#""status":"ok""#))
+        #expect(answers[1].contains(#""code":"file_error""#) && answers[1].contains(inTheWay))
+        #expect(!FileManager.default.fileExists(atPath: inTheWay + ".partial"))
+        // A file in the folder's place is said before anything is scored.
+        let file = RAHFProcess.run("score --model \(model) --prompt x --heatmaps-to \(path("list.jsonl")) \(picture)")
+        #expect(file.code == 1 && file.output.isEmpty)
+    }
+
     @Test func infoIsOneObjectOnRequest() {
         let run = RAHFProcess.run("info --model \(model) --format json --verify")
         #expect(run.code == 0)

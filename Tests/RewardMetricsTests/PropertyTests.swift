@@ -1,4 +1,5 @@
 import RewardMetrics
+import RewardRandom
 import Testing
 
 /// What must hold whatever the numbers, on seeded ones.
@@ -167,6 +168,17 @@ import Testing
                 && both.weights(width: 35, height: 20, without: first)
                     == one.weights(width: 35, height: 20, without: nil)
         )
+    }
+}
+
+@Suite struct RandomTests {
+    /// The first numbers of two seeds, as Vigna's C program prints them.
+    @Test func theGeneratorIsSplitMix64() {
+        var zero = SplitMix64(seed: 0)
+        #expect(
+            (0..<3).map { _ in zero.next() } == [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f])
+        var other = SplitMix64(seed: 1_234_567)
+        #expect((0..<2).map { _ in other.next() } == [6_457_827_717_110_365_317, 3_203_168_211_198_807_973])
     }
 }
 

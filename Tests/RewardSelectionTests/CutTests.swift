@@ -45,6 +45,24 @@ import Testing
         }
     }
 
+    @Test func fourHistogramsTogetherAreFourApart() {
+        var dice = Dice(11)
+        var (together, part) = (VectorHistogram(), VectorHistogram())
+        var apart = [ScoreHistogram](repeating: ScoreHistogram(), count: 4)
+        for round in 0..<4000 {
+            var scores = ScoreVector()
+            for index in 0..<4 {
+                let special = [0, 1, -0.25, 1.5, .nan, .infinity, -.infinity]
+                scores[index] = dice.next(4) == 0 ? special[dice.next(special.count)] : Double(dice.next(100_000)) / 1e5
+                apart[index].add(scores[index])
+            }
+            if round % 3 == 0 { part.add(scores) } else { together.add(scores) }
+        }
+        together.merge(part)
+        for index in 0..<4 { #expect(together[index] == apart[index], "\(index)") }
+        #expect(VectorHistogram()[2] == ScoreHistogram())
+    }
+
     @Test func mergingHistogramsIsAddingTheirValues() {
         var (one, other, both) = (ScoreHistogram(), ScoreHistogram(), ScoreHistogram())
         for index in 0..<100 {

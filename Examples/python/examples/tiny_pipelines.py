@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 from diffusers import (
-    AmusedInpaintPipeline, AmusedPipeline, AmusedScheduler, AutoencoderKL, DDIMScheduler, StableDiffusionPipeline,
-    UNet2DConditionModel, UVit2DModel, VQModel,
+    AmusedInpaintPipeline, AmusedPipeline, AmusedScheduler, AutoencoderKL, DDIMScheduler,
+    FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel, SD3Transformer2DModel,
+    StableDiffusion3Pipeline, StableDiffusionPipeline, UNet2DConditionModel, UVit2DModel, VQModel,
 )
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -18,6 +19,14 @@ class NoTokenizer:
     model_max_length = 8
 
 
+def autoencoder(**options: Any) -> Any:
+    """Latents of 4 channels at half the size."""
+    return AutoencoderKL(
+        in_channels=3, out_channels=3, latent_channels=4, block_out_channels=(16, 16), norm_num_groups=8,
+        down_block_types=("DownEncoderBlock2D", "DownEncoderBlock2D"),
+        up_block_types=("UpDecoderBlock2D", "UpDecoderBlock2D"), layers_per_block=1, **options)
+
+
 def latent_diffusion(seed: int = 0, prediction_type: str = "epsilon") -> Any:
     """A Stable Diffusion pipeline of 64×64 images from 32×32 latents."""
     torch.manual_seed(seed)
@@ -25,10 +34,7 @@ def latent_diffusion(seed: int = 0, prediction_type: str = "epsilon") -> Any:
         sample_size=32, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(16, 32),
         norm_num_groups=8, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=16, attention_head_dim=4)
-    vae = AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=4, block_out_channels=(16, 16), norm_num_groups=8,
-        down_block_types=("DownEncoderBlock2D", "DownEncoderBlock2D"),
-        up_block_types=("UpDecoderBlock2D", "UpDecoderBlock2D"), layers_per_block=1)
+    vae = autoencoder()
     text = CLIPTextModel(CLIPTextConfig(
         vocab_size=64, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
         max_position_embeddings=8))
@@ -42,6 +48,50 @@ def latent_diffusion(seed: int = 0, prediction_type: str = "epsilon") -> Any:
     for module in (unet, vae, text):
         module.requires_grad_(False)
     return pipe
+
+
+def stable_diffusion_3(seed: int = 0) -> Any:
+    """A Stable Diffusion 3 pipeline (flow matching) of 64×64 images from 32×32 latents; takes `flow_embeddings`."""
+    torch.manual_seed(seed)
+    transformer = SD3Transformer2DModel(
+        sample_size=32, patch_size=2, in_channels=4, out_channels=4, num_layers=2, attention_head_dim=8,
+        num_attention_heads=2, joint_attention_dim=16, caption_projection_dim=16, pooled_projection_dim=16,
+        pos_embed_max_size=32)
+    pipe = StableDiffusion3Pipeline(
+        transformer=transformer, vae=autoencoder(scaling_factor=1.5, shift_factor=0.06),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), text_encoder=None, tokenizer=None, text_encoder_2=None,
+        tokenizer_2=None, text_encoder_3=None, tokenizer_3=None)
+    return _frozen(pipe, transformer)
+
+
+def flux(seed: int = 0) -> Any:
+    """A Flux pipeline of 64×64 images from packed 32×32 latents; takes `flow_embeddings`, and `height` and `width`."""
+    torch.manual_seed(seed)
+    transformer = FluxTransformer2DModel(
+        patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=16, pooled_projection_dim=16, axes_dims_rope=(4, 4, 8))
+    pipe = FluxPipeline(
+        transformer=transformer, vae=autoencoder(scaling_factor=0.36, shift_factor=0.12),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), text_encoder=None, tokenizer=None,
+        text_encoder_2=None, tokenizer_2=None)
+    return _frozen(pipe, transformer)
+
+
+def _frozen(pipe: Any, denoiser: Any) -> Any:
+    pipe.set_progress_bar_config(disable=True)
+    for module in (denoiser, pipe.vae):
+        module.requires_grad_(False)
+    return pipe
+
+
+def flow_embeddings(seed: int = 0, *, negative: bool) -> dict[str, torch.Tensor]:
+    """Of a prompt, and of the empty one for pipelines that want it (Stable Diffusion 3)."""
+    generator = torch.Generator().manual_seed(seed)
+    found = {}
+    for prefix in ("", "negative_") if negative else ("",):
+        found[f"{prefix}prompt_embeds"] = torch.randn(1, 8, 16, generator=generator)
+        found[f"{prefix}pooled_prompt_embeds"] = torch.randn(1, 16, generator=generator)
+    return found
 
 
 def embeddings(seed: int = 0, batch: int = 1) -> dict[str, torch.Tensor]:

@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from conftest import Server
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / "examples"
@@ -19,8 +21,9 @@ def run(name: str, server: Server, *arguments: object) -> str:
         capture_output=True, text=True, env=environment).stdout
 
 
-def test_guided_samples_score_higher_on_most_seeds(server: Server) -> None:
-    output = run("guide_latent_diffusion.py", server, "--seeds", 4, "--steps", 6)
+@pytest.mark.parametrize("pipeline, weight", [("sd", 60), ("sd3", 20), ("flux", 20)])
+def test_guided_samples_score_higher_on_most_seeds(server: Server, pipeline: str, weight: float) -> None:
+    output = run("guide_latent_diffusion.py", server, "--pipeline", pipeline, "--seeds", 4, "--steps", 6, "--weight", weight)
     found = re.search(r"(\d+) of 4 rose", output)
     assert found is not None and int(found[1]) >= 3, output
 

@@ -20,7 +20,7 @@ struct DemoCommand: ParsableCommand {
         let entries = try ScoreCommand.parseList(try readFile(list), name: list)
         guard !entries.isEmpty else { throw ValidationError("\(list) lists no image") }
         let folder = list.lastIndex(of: "/").map { String(list[...$0]) } ?? ""
-        try makeFolder(out)
+        try makeFolders(out)
         let predictor = try modelOptions.load()
         let server = try serve(predictor)
         let endpoint = server.endpoints[0]

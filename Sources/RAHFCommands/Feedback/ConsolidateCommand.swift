@@ -47,7 +47,7 @@ struct ConsolidateCommand: ParsableCommand {
         }
         try writer.finish()
         if let report {
-            try makeFolder(report)
+            try makeFolders(report)
             let view = StatisticsReport(statistics: statistics, leftOut: leftOut, source: annotations)
             try writeFile(Array(view.json.text.utf8) + [0x0a], to: "\(report)/statistics.json")
             try writeFile(Array(view.page.utf8), to: "\(report)/statistics.html")

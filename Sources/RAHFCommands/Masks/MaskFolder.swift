@@ -47,8 +47,8 @@ struct MaskFolder {
                 .fileError,
                 "\(path)/\(stranger) exists and was not written by \(Self.tool): choose another folder")
         }
-        try makeFolder(path)
-        for subfolder in subfolders { try makeFolder("\(path)/\(subfolder)") }
+        try makeFolders(path)
+        for subfolder in subfolders { try makeFolders("\(path)/\(subfolder)") }
         let all = Array(earlier.union(stems)).sorted()
         let pending = JSON.object([
             ("tool", .string(Self.tool)), ("complete", .bool(false)), ("stems", .array(all.map { .string($0) })),

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import RewardCuration
 import RewardImage
 
 /// A page that is one file and opens without a network: text, tables, drawings and pictures inside it.
@@ -11,20 +12,7 @@ struct HTMLPage {
         body = "<h1>\(Self.escaped(title))</h1>\n"
     }
 
-    static func escaped(_ text: String) -> String {
-        var result = ""
-        for character in text.unicodeScalars {
-            switch character {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "'": result += "&#39;"
-            default: result.unicodeScalars.append(character)
-            }
-        }
-        return result
-    }
+    static func escaped(_ text: String) -> String { HTMLText.escaped(text) }
 
     mutating func heading(_ text: String) {
         body += "<h2>\(Self.escaped(text))</h2>\n"

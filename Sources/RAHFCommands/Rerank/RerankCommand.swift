@@ -127,7 +127,7 @@ struct ResultFolder {
             if !isOurs, let file = files.first {
                 throw Failure(.fileError, "\(path)/\(subfolder)/\(file) exists and no ranking.jsonl beside it does")
             }
-            try makeFolder("\(path)/\(subfolder)")
+            try makeFolders("\(path)/\(subfolder)")
         }
     }
 

@@ -16,4 +16,11 @@ struct PickRecord: BitwiseCopyable, Sendable {
         self.random = random ?? none
         self.rank = rank
     }
+
+    /// A part's picks in the list's order.
+    static func inOrder(_ picks: [PickRecord]) -> [PickRecord] {
+        // Numbers move when sorting, not records.
+        let order = picks.indices.map { (line: picks[$0].kept.line, index: $0) }.sorted { $0.line < $1.line }
+        return order.map { picks[$0.index] }
+    }
 }

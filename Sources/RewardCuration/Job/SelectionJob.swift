@@ -34,7 +34,7 @@ package struct SelectionJob {
             try OutputPass(
                 list: selected.list, result: selected.result, formats: options.formats, link: options.link,
                 scoreMask: contents.unscored == contents.candidates ? 0xf : contents.commonScores,
-                folder: output.building
+                folder: output.building, threads: options.threads
             ).run()
             try write(try summary.json(), to: "\(output.building)/selection.json")
             if options.writesReport {

@@ -95,9 +95,9 @@ package struct SelectionSummary: Encodable, Sendable {
             withReadyScores: contents.candidates - contents.unscored,
             prompts: tally.promptsByCandidates.values.reduce(0, +),
             promptsKept: tally.promptsByKept.filter { $0.key > 0 }.values.reduce(0, +), kept: tally.kept,
-            dropped: tally.dropped.values.reduce(0, +), pairs: tally.pairs, randomControl: tally.random)
+            dropped: tally.totalDropped, pairs: tally.pairs, randomControl: tally.random)
         dropped = Dictionary(
-            uniqueKeysWithValues: DropReason.allCases.map { ($0.rawValue, tally.dropped[$0] ?? 0) })
+            uniqueKeysWithValues: DropReason.allCases.map { ($0.rawValue, tally.dropped($0)) })
         quantiles = Distribution(
             kept: Self.quantiles(tally.keptScores), dropped: Self.quantiles(tally.droppedScores))
         promptsByCandidates = Self.texts(tally.promptsByCandidates)

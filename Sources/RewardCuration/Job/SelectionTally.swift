@@ -2,7 +2,8 @@ import RewardSelection
 
 /// What is counted while selecting.
 struct SelectionTally: Sendable {
-    var dropped: [DropReason: Int] = [:]
+    /// Candidates by their reason's place.
+    private var drops = [Int](repeating: 0, count: DropReason.allCases.count)
     var kept = 0
     /// Prompts by their number of candidates.
     var promptsByCandidates: [Int: Int] = [:]
@@ -19,7 +20,7 @@ struct SelectionTally: Sendable {
     }
 
     mutating func merge(_ other: SelectionTally) {
-        dropped.merge(other.dropped, uniquingKeysWith: +)
+        for place in drops.indices { drops[place] += other.drops[place] }
         kept += other.kept
         promptsByCandidates.merge(other.promptsByCandidates, uniquingKeysWith: +)
         promptsByKept.merge(other.promptsByKept, uniquingKeysWith: +)
@@ -29,13 +30,19 @@ struct SelectionTally: Sendable {
         droppedScores.merge(other.droppedScores)
     }
 
+    /// How many candidates were dropped for a reason.
+    func dropped(_ reason: DropReason) -> Int { drops[reason.place] }
+
+    /// How many were dropped for any.
+    var totalDropped: Int { drops.reduce(0, +) }
+
     mutating func keep(_ record: CandidateRecord) {
         kept += 1
         keptScores.add(record)
     }
 
     mutating func drop(_ record: CandidateRecord, _ reason: DropReason) {
-        dropped[reason, default: 0] += 1
+        drops[reason.place] += 1
         droppedScores.add(record)
     }
 }
@@ -43,7 +50,7 @@ struct SelectionTally: Sendable {
 /// The rank value's distribution, and each score's.
 struct ScoreSummary: Sendable {
     var value: ScoreHistogram
-    var scores = [ScoreHistogram](repeating: ScoreHistogram(), count: 4)
+    var scores = VectorHistogram()
 
     init(range: ClosedRange<Double>) {
         value = ScoreHistogram(range: range)
@@ -51,12 +58,11 @@ struct ScoreSummary: Sendable {
 
     mutating func add(_ record: CandidateRecord) {
         value.add(record.value)
-        let vector = record.scoreVector
-        for index in 0..<4 { scores[index].add(vector[index]) }
+        scores.add(record.scoreVector)
     }
 
     mutating func merge(_ other: ScoreSummary) {
         value.merge(other.value)
-        for index in 0..<4 { scores[index].merge(other.scores[index]) }
+        scores.merge(other.scores)
     }
 }

@@ -5,14 +5,14 @@ package struct CandidateRecord: BitwiseCopyable, Sendable {
     var group: (UInt64, UInt64)
     var prompt: UInt64
     var image: UInt64
-    /// The line's number, from 1.
-    var line: Int
+    private var lineLow: UInt32
+    private var lineHigh: UInt8
+    var state: State
     /// The line's first byte.
     var offset: Int
     var scores: (Double, Double, Double, Double)
     /// The formula's value; NaN while there is none.
     var value: Double
-    var state: State
 
     struct State: BitwiseCopyable, Equatable {
         /// 0, or one more than a drop reason's place.
@@ -30,11 +30,21 @@ package struct CandidateRecord: BitwiseCopyable, Sendable {
         self.group = (group.first, group.second)
         self.prompt = prompt.first
         self.image = image.first
-        self.line = line
+        (lineLow, lineHigh) = (0, 0)
         self.offset = offset
         self.scores = (scores[0], scores[1], scores[2], scores[3])
         self.value = value
         state = State()
+        self.line = line
+    }
+
+    /// The line's number, from 1; forty bits, beside the state.
+    var line: Int {
+        get { Int(lineHigh) << 32 | Int(lineLow) }
+        set {
+            lineLow = UInt32(truncatingIfNeeded: newValue)
+            lineHigh = UInt8(newValue >> 32)
+        }
     }
 
     var scoreVector: ScoreVector {
@@ -44,9 +54,7 @@ package struct CandidateRecord: BitwiseCopyable, Sendable {
 
     var drop: DropReason? {
         get { state.drop == 0 ? nil : DropReason.allCases[Int(state.drop) - 1] }
-        set {
-            state.drop = newValue.flatMap { DropReason.allCases.firstIndex(of: $0) }.map { UInt8($0 + 1) } ?? 0
-        }
+        set { state.drop = newValue.map { UInt8($0.place + 1) } ?? 0 }
     }
 
     /// The part it is dealt to: all of a group go to one.

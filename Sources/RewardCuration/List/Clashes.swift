@@ -17,6 +17,10 @@ enum Clashes {
                             + "\(quoted(first.prompt)) in line \(inOrder[0].line)"))
             }
         }
+        // Numbers first: records are only sorted where two of them may name one image.
+        var images = members.map(\.image)
+        images.sort()
+        guard zip(images, images.dropFirst()).contains(where: ==) else { return }
         let byImage = members.sorted { ($0.image, $0.line) < ($1.image, $1.line) }
         var start = 0
         for index in byImage.indices.dropFirst() {

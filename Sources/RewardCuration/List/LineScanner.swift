@@ -48,7 +48,7 @@ package struct LineScanner {
             guard let key = key() else { return false }
             let bit: UInt8
             let fits: Bool
-            switch name(key) {
+            switch Self.name(base, key) {
             case .prompt:
                 bit = 1
                 fields.prompt = string()
@@ -85,7 +85,7 @@ package struct LineScanner {
         repeat {
             guard let key = key(), let value = number() else { return false }
             let index: Int
-            switch name(key) {
+            switch Self.name(base, key) {
             case .plausibility: index = 0
             case .alignment: index = 1
             case .aesthetics: index = 2
@@ -137,7 +137,9 @@ package struct LineScanner {
     }
 
     /// Which of the known keys this is: told by its length, its first eight bytes and what is left of it.
-    private func name(_ key: Range<Int>) -> Name? {
+    ///
+    /// Static, because calling it as a method would copy the whole scanner for every key.
+    private static func name(_ base: UnsafePointer<UInt8>, _ key: Range<Int>) -> Name? {
         let start = UnsafeRawPointer(base + key.lowerBound)
         let first = start.loadUnaligned(as: UInt64.self)
         func head(_ count: Int) -> UInt64 { first & ((1 << UInt64(8 * count)) &- 1) }
@@ -165,34 +167,34 @@ package struct LineScanner {
     /// A string without escapes; valid UTF-8.
     private mutating func string() -> Range<Int>? {
         guard take(0x22) else { return nil }
-        let start = at
+        let (start, base, end) = (at, base, end)
+        var next = at
         var high: UInt64 = 0
         let ones: UInt64 = 0x0101_0101_0101_0101
         let tops: UInt64 = 0x8080_8080_8080_8080
-        while at < end {
+        while next < end {
             // Eight bytes at once: which are a quote, a backslash, or below a space?
-            let word = UnsafeRawPointer(base + at).loadUnaligned(as: UInt64.self)
+            let word = UnsafeRawPointer(base + next).loadUnaligned(as: UInt64.self)
             let quote = word ^ (ones &* 0x22)
             let slash = word ^ (ones &* 0x5c)
             let stops =
                 ((quote &- ones) & ~quote | (slash &- ones) & ~slash | (word &- ones &* 0x20) & ~word) & tops
             guard stops != 0 else {
                 high |= word & tops
-                at += 8
+                next += 8
                 continue
             }
             // The lowest mark is always true: a borrow can only make false ones above it.
             let length = stops.trailingZeroBitCount / 8
             high |= word & tops & ((1 << (length * 8)) &- 1)
-            at += length
-            guard at < end, base[at] == 0x22 else { return nil }
-            let range = start..<at
-            at += 1
+            next += length
+            guard next < end, base[next] == 0x22 else { return nil }
             if high != 0 {
-                let bytes = UnsafeBufferPointer(start: base + start, count: range.count)
+                let bytes = UnsafeBufferPointer(start: base + start, count: next - start)
                 guard String(validating: bytes, as: UTF8.self) != nil else { return nil }
             }
-            return range
+            at = next + 1
+            return start..<next
         }
         return nil
     }
@@ -207,71 +209,47 @@ package struct LineScanner {
     }
 
     private mutating func number() -> Double? {
-        let start = at
-        let negative = take(0x2d)
+        let start = base + at
+        let end = base + end
+        var next = start
+        let negative = next < end && next.pointee == 0x2d
+        if negative { next += 1 }
         var mantissa: UInt64 = 0
         var scale = 0
-        let whole = at
-        while at < end, base[at] &- 0x30 < 10 {
-            mantissa = mantissa &* 10 &+ UInt64(base[at] &- 0x30)
-            at += 1
-        }
-        var figures = at - whole
-        guard figures > 0, base[whole] != 0x30 || figures == 1 else { return nil }
-        if take(0x2e) {
-            let fraction = at
-            while at < end, base[at] &- 0x30 < 10 {
-                mantissa = mantissa &* 10 &+ UInt64(base[at] &- 0x30)
-                at += 1
-            }
-            guard at > fraction else { return nil }
-            scale = at - fraction
+        let whole = next
+        Decimals.take(&next, end, &mantissa)
+        var figures = next - whole
+        guard figures > 0, whole.pointee != 0x30 || figures == 1 else { return nil }
+        if next < end, next.pointee == 0x2e {
+            next += 1
+            let fraction = next
+            Decimals.take(&next, end, &mantissa)
+            scale = next - fraction
+            guard scale > 0 else { return nil }
             figures += scale
         }
-        let hasExponent = at < end && base[at] | 0x20 == 0x65
+        let hasExponent = next < end && next.pointee | 0x20 == 0x65
         // Both parts exact in a double: their quotient is correctly rounded.
         if !hasExponent, figures <= 19, scale <= 22 {
+            at = next - base
             let value =
                 mantissa <= 1 << 53
-                ? Double(mantissa) / Self.powers[scale] : Self.quotient(mantissa, scale)
+                ? Double(mantissa) / Decimals.powers[scale] : Decimals.quotient(mantissa, scale)
             return negative ? -value : value
         }
         if hasExponent {
-            at += 1
-            if at < end, base[at] == 0x2b || base[at] == 0x2d { at += 1 }
-            let exponent = at
-            while at < end, base[at] &- 0x30 < 10 { at += 1 }
-            guard at > exponent else { return nil }
+            next += 1
+            if next < end, next.pointee == 0x2b || next.pointee == 0x2d { next += 1 }
+            let exponent = next
+            while next < end, next.pointee &- 0x30 < 10 { next += 1 }
+            guard next > exponent else { return nil }
         }
+        at = next - base
         // A line ends with a byte that ends a number.
-        let text = UnsafeRawPointer(base + start).assumingMemoryBound(to: CChar.self)
-        let value = strtod(text, nil)
+        let value = strtod(UnsafeRawPointer(start).assumingMemoryBound(to: CChar.self), nil)
         // The library has its own word for what does not fit.
         return value.isFinite ? value : nil
     }
-
-    /// `mantissa / 10^scale`, correctly rounded, for a mantissa above 2^53 and a scale up to 22: divided by 5^scale in
-    /// integers, so that what is left over is known, then rounded to even once.
-    private static func quotient(_ mantissa: UInt64, _ scale: Int) -> Double {
-        let divisor = powersOfFive[scale]
-        let (up, divisorUp) = (mantissa.leadingZeroBitCount, divisor.leadingZeroBitCount)
-        let (top, bottom) = (mantissa << UInt64(up), divisor << UInt64(divisorUp))
-        // Halved, the dividend's high word is below the divisor, and the quotient has 63 or 64 bits.
-        let (quotient, remainder) = bottom.dividingFullWidth((top >> 1, top << 63))
-        let spare = 11 - quotient.leadingZeroBitCount
-        let half: UInt64 = 1 << UInt64(spare - 1)
-        let rest = quotient & (half * 2 - 1)
-        var kept = quotient >> UInt64(spare)
-        if rest > half || (rest == half && (remainder > 0 || kept & 1 == 1)) { kept += 1 }
-        return Double(sign: .plus, exponent: spare - 63 - up + divisorUp - scale, significand: Double(kept))
-    }
-
-    private static let powersOfFive: [UInt64] = (0...22).map { (0..<$0).reduce(1) { power, _ in power * 5 } }
-
-    private static let powers: [Double] = [
-        1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-        1e20, 1e21, 1e22,
-    ]
 
     private mutating func skipPlainValue() -> Bool {
         guard at < end else { return false }

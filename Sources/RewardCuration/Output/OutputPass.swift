@@ -22,22 +22,28 @@ struct OutputPass {
     var scoreMask: UInt8
     /// The output's folder.
     var folder: String
+    var threads: Int
 
     func run() throws {
         let images = ImageFiles(folder: list.folder)
-        var kept = try SampleOutput(self, folder: folder)
+        let kept = try SampleOutput(self, folder: folder)
         let pairs = formats.contains(.dpo) ? try PreferencePairWriter(path: "\(folder)/dpo") : nil
         var random: SampleOutput?
         if result.tally.random > 0 {
             try Folders.make("\(folder)/random-control")
             random = try SampleOutput(self, folder: "\(folder)/random-control")
         }
+        if formats.contains(.list) {
+            let lines = SelectedLines(list: list, picks: result.picks, threads: threads)
+            try lines.write(to: "\(folder)/selected.jsonl") { $0.kept }
+            if random != nil {
+                try lines.write(to: "\(folder)/random-control/selected.jsonl") { $0.random.line > 0 ? $0.random : nil }
+            }
+            // Nothing else wants the kept ones one by one.
+            if formats == [.list] { return try finishRejects() }
+        }
         for part in 0..<PartitionedRecords<PickRecord>.parts {
-            let picks = try result.picks.load(part)
-            // Numbers move when sorting, not records.
-            let order = picks.indices.map { (line: picks[$0].kept.line, index: $0) }.sorted { $0.line < $1.line }
-            for (_, index) in order {
-                let pick = picks[index]
+            for pick in try PickRecord.inOrder(result.picks.load(part)) {
                 try kept.add(pick.kept, images)
                 if let pairs, pick.loser.line > 0 {
                     try pairs.add(winner: sample(pick.kept, images), loser: sample(pick.loser, images))
@@ -48,6 +54,10 @@ struct OutputPass {
         try kept.finish()
         try random?.finish()
         try pairs?.finish()
+        try finishRejects()
+    }
+
+    private func finishRejects() throws {
         if let rejects = result.rejects { try write(rejects) }
     }
 
@@ -77,41 +87,26 @@ struct OutputPass {
     /// The formats that take one candidate after another.
     private struct SampleOutput {
         let pass: OutputPass
-        var window: CandidateList.Window
         var writers: [any DataSetWriter] = []
-        var lines: FileWriter?
 
         init(_ pass: OutputPass, folder: String) throws {
             self.pass = pass
-            window = CandidateList.Window(pass.list)
             if pass.formats.contains(.imagefolder) {
                 writers.append(try ImageFolderWriter(path: "\(folder)/imagefolder", link: pass.link))
             }
             if pass.formats.contains(.webdataset) {
                 writers.append(try WebDatasetWriter(path: "\(folder)/webdataset"))
             }
-            if pass.formats.contains(.list) { lines = try FileWriter(path: "\(folder)/selected.jsonl") }
         }
 
-        mutating func add(_ record: CandidateRecord, _ images: ImageFiles) throws {
-            if !writers.isEmpty {
-                let sample = try pass.sample(record, images)
-                for writer in writers { try writer.add(sample) }
-            }
-            guard let lines else { return }
-            if record.state.isModelScored {
-                var line = try pass.list.line(at: record.offset)
-                line.scores = record.scoreVector
-                try lines.append(line.json)
-            } else {
-                try window.withLine(at: record.offset) { (line) throws(Failure) in try lines.append(line) }
-                try lines.append("\n")
-            }
+        func add(_ record: CandidateRecord, _ images: ImageFiles) throws {
+            guard !writers.isEmpty else { return }
+            let sample = try pass.sample(record, images)
+            for writer in writers { try writer.add(sample) }
         }
 
         func finish() throws {
             for writer in writers { try writer.finish() }
-            try lines?.flush()
         }
     }
 }

@@ -30,10 +30,10 @@ enum ScorePlot {
         }
         parts += "<text x=\"\(left - 4)\" y=\"\(top + 8)\" text-anchor=\"end\">\(counts.max() ?? 0)</text>"
         parts +=
-            "<text x=\"\(left)\" y=\"13\" font-weight=\"600\">\(SelectionPage.escaped(title)): \(histogram.count)</text>"
+            "<text x=\"\(left)\" y=\"13\" font-weight=\"600\">\(HTMLText.escaped(title)): \(histogram.count)</text>"
         return """
             <svg xmlns="http://www.w3.org/2000/svg" width="\(width)" height="\(height)" role="img" \
-            aria-label="\(SelectionPage.escaped(title))">\(parts)</svg>
+            aria-label="\(HTMLText.escaped(title))">\(parts)</svg>
             """
     }
 }

@@ -46,7 +46,7 @@ struct SelectionPage {
             rows.append(("dropped", "\(count) \(reason.replacing("_", with: " "))"))
         }
         for note in summary.notes { rows.append(("note", note)) }
-        let lines = rows.map { "<tr><th>\(Self.escaped($0.0))</th><td>\(Self.escaped($0.1))</td></tr>" }
+        let lines = rows.map { "<tr><th>\(HTMLText.escaped($0.0))</th><td>\(HTMLText.escaped($0.1))</td></tr>" }
         return "<table><tbody>\(lines.joined())</tbody></table>\n"
     }
 
@@ -58,7 +58,7 @@ struct SelectionPage {
             prompt = line.prompt
             cards += card(line, record, dropped)
         }
-        return "<section><h3>\(Self.escaped(prompt))</h3><div class=\"cards\">\(cards)</div></section>\n"
+        return "<section><h3>\(HTMLText.escaped(prompt))</h3><div class=\"cards\">\(cards)</div></section>\n"
     }
 
     private func card(_ line: CandidateLine, _ record: CandidateRecord, _ dropped: DropReason?) -> String {
@@ -68,7 +68,7 @@ struct SelectionPage {
         if let picture {
             let small = Thumbnail.fitting(picture, side: Self.side)
             text += "<div class=\"picture\" style=\"width:\(small.width)px;height:\(small.height)px\">"
-            text += "<img alt=\"\(Self.escaped(line.image))\" src=\"\(Self.source(small))\">"
+            text += "<img alt=\"\(HTMLText.escaped(line.image))\" src=\"\(Self.source(small))\">"
             for (kind, map) in heatmaps(picture, line.prompt) {
                 text += "<img class=\"heat \(kind.rawValue)\" alt=\"\(kind.rawValue)\" src=\"\(Self.source(map))\">"
             }
@@ -85,7 +85,7 @@ struct SelectionPage {
                 <em>\(name)</em><em>\(Self.decimals(scores[index]))</em></div>
                 """
         }
-        return text + "<small>\(Self.escaped(line.image))</small></div>"
+        return text + "<small>\(HTMLText.escaped(line.image))</small></div>"
     }
 
     private func heatmaps(_ picture: Image, _ prompt: String) -> [(HeatmapKind, Image)] {
@@ -106,21 +106,6 @@ struct SelectionPage {
         let digits = String(thousandths.magnitude)
         let padded = String(repeating: "0", count: max(4 - digits.count, 0)) + digits
         return (thousandths < 0 ? "-" : "") + padded.dropLast(3) + "." + padded.suffix(3)
-    }
-
-    static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "'": result += "&#39;"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
     }
 
     private static let switches = """

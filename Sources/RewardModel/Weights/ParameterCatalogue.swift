@@ -1,4 +1,5 @@
 import Glibc
+import RewardRandom
 
 /// One weight of a model: its name in the file, its shape, and how a fresh one starts.
 public struct ParameterSpec: Sendable, Equatable {

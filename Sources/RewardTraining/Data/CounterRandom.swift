@@ -1,25 +1,17 @@
+import RewardRandom
+
 /// Random numbers that follow from what they are for alone: the same counters give the same stream, so that a run taken
 /// up again draws what an uninterrupted one would have.
 package struct CounterRandom: RandomNumberGenerator {
-    private var state: UInt64
+    private var generator: SplitMix64
 
     package init(_ seed: UInt64, _ counters: UInt64...) {
-        state = seed
-        for counter in counters { state = Self.mix(state &+ 0x9e37_79b9_7f4a_7c15 &* (counter &+ 1)) }
+        var state = seed
+        for counter in counters { state = SplitMix64.mix(state &+ 0x9e37_79b9_7f4a_7c15 &* (counter &+ 1)) }
+        generator = SplitMix64(seed: state)
     }
 
-    /// Vigna's SplitMix64.
-    package mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        return Self.mix(state)
-    }
-
-    private static func mix(_ value: UInt64) -> UInt64 {
-        var mixed = value
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
+    package mutating func next() -> UInt64 { generator.next() }
 
     /// Uniform in 0..<1.
     package mutating func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
