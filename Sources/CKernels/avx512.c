@@ -9,6 +9,9 @@
 #define NV 4
 #include "gemm.inc.h"
 #include "rowwise.inc.h"
+#include "bfloat16.inc.h"
+#include "int8.inc.h"
+#include "winograd.inc.h"
 #include "table.inc.h"
 #pragma clang attribute pop
 #endif

@@ -16,6 +16,8 @@ static const rk_table *find(const char *name) {
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    int low = avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+    if (low && (!name || !strcmp(name, "avx512bf16"))) return &rk_avx512bf16_table;
     if (avx512 && (!name || !strcmp(name, "avx512"))) return &rk_avx512_table;
     if (avx2 && (!name || !strcmp(name, "avx2"))) return &rk_avx2_table;
 #endif
@@ -93,6 +95,103 @@ void rk_gemm_indirect(const float *base, const int64_t *row_offsets, int64_t row
                       const rk_epilogue *epilogue) {
     table()->gemm_indirect(base, row_offsets, row_count, zeros, taps, tap_index, packed, k, n, c, c_offsets, m0, m1, p0,
                           p1, epilogue);
+}
+
+// Nearest even.
+static uint32_t bfloat16_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+}
+
+int rk_has_low_precision(void) { return table()->low_precision; }
+
+int64_t rk_packed_words(int32_t precision, int64_t k, int64_t n) {
+    int64_t width = table()->panel_width, panels = (n + width - 1) / width;
+    switch (precision) {
+    case RK_BFLOAT16: return panels * width * ((k + 1) / 2);
+    case RK_INT8: return panels * width * ((k + 3) / 4 + 2);
+    default: return panels * width * k;
+    }
+}
+
+static void pack_bfloat16(const float *b, int64_t k_stride, int64_t k, int64_t n_stride, int64_t columns, int64_t width,
+                          uint32_t *panel) {
+    for (int64_t i = 0; i < k; i += 2, panel += width)
+        for (int64_t j = 0; j < width; j++) {
+            const float *source = b + i * k_stride + j * n_stride;
+            panel[j] = j >= columns ? 0 : bfloat16_of(source[0]) | (i + 1 < k ? bfloat16_of(source[k_stride]) << 16 : 0);
+        }
+}
+
+// Four values to a word, then per column -128 times their sum, then the scales.
+static void pack_int8(const float *b, int64_t k_stride, int64_t k, int64_t n_stride, int64_t columns, int64_t width,
+                      uint32_t *panel) {
+    int64_t quads = (k + 3) / 4;
+    for (int64_t j = 0; j < width; j++) {
+        float top = 0;
+        for (int64_t i = 0; i < k && j < columns; i++) top = fmaxf(top, fabsf(b[i * k_stride + j * n_stride]));
+        float factor = top > 0 ? 127.0f / top : 0;
+        int32_t sum = 0;
+        for (int64_t x = 0; x < quads; x++) {
+            uint32_t word = 0;
+            for (int64_t i = 4 * x; i < 4 * x + 4 && i < k && j < columns; i++) {
+                int32_t q = (int32_t)lrintf(b[i * k_stride + j * n_stride] * factor);
+                sum += q;
+                word |= (uint32_t)(q & 255) << 8 * (i - 4 * x);
+            }
+            panel[x * width + j] = word;
+        }
+        panel[quads * width + j] = (uint32_t)(-128 * sum);
+        float scale = top / 127.0f;
+        memcpy(panel + (quads + 1) * width + j, &scale, 4);
+    }
+}
+
+void rk_pack_as(int32_t precision, const float *b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n,
+                float *packed, int64_t p0, int64_t p1) {
+    if (precision == RK_FLOAT32) {
+        rk_pack(b, k_stride, n_stride, k, n, packed, p0, p1);
+        return;
+    }
+    int64_t width = table()->panel_width, words = rk_packed_words(precision, k, width);
+    for (int64_t p = p0; p < p1; p++) {
+        int64_t columns = n - p * width < width ? n - p * width : width;
+        (precision == RK_BFLOAT16 ? pack_bfloat16 : pack_int8)(
+            b + p * width * n_stride, k_stride, k, n_stride, columns, width, (uint32_t *)packed + p * words);
+    }
+}
+
+void rk_gemm_as(int32_t precision, const float *a, int64_t lda, const float *packed, int64_t k, int64_t n, float *c,
+                int64_t ldc, int64_t m0, int64_t m1, int64_t p0, int64_t p1, const rk_epilogue *epilogue) {
+    const uint32_t *words = (const uint32_t *)packed;
+    switch (precision) {
+    case RK_BFLOAT16:
+        table()->gemm_bfloat16(a, lda, words, k, n, c, ldc, m0, m1, p0, p1, epilogue);
+        break;
+    case RK_INT8: table()->gemm_int8(a, lda, words, k, n, c, ldc, m0, m1, p0, p1, epilogue); break;
+    default: table()->gemm(a, lda, packed, k, n, c, ldc, m0, m1, p0, p1, epilogue); break;
+    }
+}
+
+int64_t rk_winograd_packed_count(int64_t inputs, int64_t outputs) { return 36 * rk_packed_count(inputs, outputs); }
+
+int64_t rk_winograd_tiles(const rk_winograd_map *map) {
+    return (map->out_height + 3) / 4 * ((map->out_width + 3) / 4);
+}
+
+int64_t rk_winograd_scratch(const rk_winograd_map *map, int64_t tiles, int64_t panels) {
+    return 36 * (tiles * (map->inputs + panels * rk_panel_width()) + 32);
+}
+
+void rk_winograd_pack(const float *w, int64_t input_stride, int64_t output_stride, int flipped, int64_t inputs,
+                      int64_t outputs, float *packed, int64_t p0, int64_t p1) {
+    table()->winograd_pack(w, input_stride, output_stride, flipped, inputs, outputs, packed, p0, p1);
+}
+
+void rk_winograd(const rk_winograd_map *map, const float *x, const float *zeros, const float *packed, float *out,
+                 int64_t t0, int64_t t1, int64_t p0, int64_t p1, float *scratch, const rk_epilogue *epilogue) {
+    table()->winograd(map, x, zeros, packed, out, t0, t1, p0, p1, scratch, epilogue);
 }
 
 // Query rows that share a pass over the keys: their scores stay in the second-level cache.

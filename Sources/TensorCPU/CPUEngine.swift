@@ -6,14 +6,18 @@ public import TensorGraph
 /// Not thread-safe: its owner serialises compiling and running.
 public final class CPUEngine {
     public let threads: Int
+    /// What products of constant weights compute in: what was asked for, or float32 where the processor lacks that.
+    public let precision: Precision
     let pool: ThreadPool
     let parameters: ParameterStore
     let arena = Arena()
     var tables: [TableKey: ConvolutionTable] = [:]
 
-    /// - Parameter threads: how many threads share the work; fewer do where the system grants no more. Results do not
-    ///   depend on it.
-    public init(source: any ParameterSource, threads: Int) {
+    /// - Parameters:
+    ///   - threads: how many threads share the work; fewer do where the system grants no more. Results do not depend on it.
+    ///   - precision: of products; float32 is used in its place where the processor lacks it.
+    public init(source: any ParameterSource, threads: Int, precision: Precision = .float32) {
+        self.precision = precision.isAvailable ? precision : .float32
         pool = ThreadPool(threads: threads)
         self.threads = pool.threads
         parameters = ParameterStore(source: source, pool: pool)
@@ -23,7 +27,7 @@ public final class CPUEngine {
         pool.stop()
     }
 
-    /// The kernels chosen for this machine: `avx512`, `avx2` or `portable`.
+    /// The kernels chosen for this machine: `avx512bf16`, `avx512`, `avx2` or `portable`.
     public static var instructionSet: String { String(cString: rk_instruction_set()) }
 
     /// Checks that the environment's `RAHF_ISA`, when set, is one of the kernels this processor can run.
@@ -33,18 +37,23 @@ public final class CPUEngine {
         guard let refused = rk_refused_instruction_set() else { return }
         throw .instructionSet(
             String(cString: refused),
-            available: ["avx512", "avx2", "portable"].filter { rk_has_instruction_set($0) == 1 })
+            available: ["avx512bf16", "avx512", "avx2", "portable"].filter { rk_has_instruction_set($0) == 1 })
     }
 
     /// Plans and prepares a program for these outputs; what they do not need is left out.
     ///
-    /// - Parameter variables: names of parameters that change between runs, in the memory that `variable` gives. A
-    ///   product packs them at each run; all other parameters are packed now, once.
+    /// - Parameters:
+    ///   - variables: names of parameters that change between runs, in the memory that `variable` gives. A product packs
+    ///     them at each run; all other parameters are packed now, once.
+    ///   - exactConvolutions: true keeps to plain sums where Winograd's transform would be faster and round about five
+    ///     times as coarsely (1e-6 of the result).
     /// - Throws: `EngineError` when a weight is missing, misshapen, or holds a NaN or an infinity.
     public func compile(
-        _ graph: Graph, outputs: [Tensor], variables: Set<String> = []
+        _ graph: Graph, outputs: [Tensor], variables: Set<String> = [], exactConvolutions: Bool = false
     ) throws(EngineError) -> Program {
-        var compiler = Compiler(engine: self, graph: graph, outputs: outputs, variables: variables)
+        var compiler = Compiler(
+            engine: self, graph: graph, outputs: outputs, variables: variables,
+            exactConvolutions: exactConvolutions)
         let program = try compiler.compile()
         parameters.releasePages()
         return program

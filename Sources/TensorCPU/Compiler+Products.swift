@@ -15,20 +15,24 @@ extension Activation {
 
 /// Linear layers and convolutions, with what is fused into them.
 extension Compiler {
-    /// A weight's packed form: made now for a parameter, at each run for any other value.
-    private mutating func packedWeight(
-        _ weight: Tensor, _ packing: ParameterStore.Packing
-    ) throws(EngineError) -> (location: Location, prepare: ((Frame) -> Void)?) {
+    /// A weight's packed form: made now for a parameter, at each run for any other value. With it, working memory.
+    mutating func packedWeight(
+        _ weight: Tensor, _ packing: ParameterStore.Packing, _ precision: Precision = .float32, workspace: Int = 0
+    ) throws(EngineError) -> (location: Location, workspace: Location, prepare: ((Frame) -> Void)?) {
         let shape = graph.shape(weight)
         if let name = parameterName(weight) {
-            return (.fixed(try engine.parameters.packed(name, shape, packing)), nil)
+            let packed = try engine.parameters.packed(name, shape, packing, precision)
+            return (.fixed(packed), scratch(workspace), nil)
         }
-        let target = scratch(ParameterStore.packedCount(shape, packing))
-        let (source, pool) = (location(weight), engine.pool)
-        return (target, { frame in ParameterStore.pack(frame(source), shape, packing, into: frame(target), pool) })
+        let memory = scratch([ParameterStore.packedCount(shape, packing), workspace])
+        let (source, target, pool) = (location(weight), memory[0], engine.pool)
+        let prepare = { (frame: Frame) in
+            ParameterStore.pack(frame(source), shape, packing, into: frame(target), pool)
+        }
+        return (target, memory[1], prepare)
     }
 
-    private func epilogue(_ index: Int, biasPosition: Int = 2) -> (Frame, Int) -> rk_epilogue {
+    func epilogue(_ index: Int, biasPosition: Int = 2) -> (Frame, Int) -> rk_epilogue {
         let fusion = fusion[index] ?? Fusion(product: index)
         let inputs = graph.nodes[fusion.product].inputs
         let bias = inputs.count > biasPosition ? location(inputs[biasPosition]) : nil
@@ -46,7 +50,11 @@ extension Compiler {
         let (x, weight) = (node.inputs[0], node.inputs[1])
         let (depth, width) = (graph.shape(x).last, node.shape.last)
         let rows = node.shape.rows
-        let (packed, prepare) = try packedWeight(weight, transposed ? .transposedLinear : .linear)
+        let precision =
+            parameterName(weight) == nil
+            ? .float32 : engine.precision.forProduct(depth: depth, width: width, ofGradient: transposed)
+        let (packed, _, prepare) = try packedWeight(weight, transposed ? .transposedLinear : .linear, precision)
+        let code = precision.kernelCode
         let (source, target) = (location(x), location(Tensor(index: index)))
         let epilogue = epilogue(index)
         let split = ProductSplit(rows: rows, width: width, threads: engine.threads)
@@ -58,8 +66,8 @@ extension Compiler {
             pool.parallel(split.pieces) { piece, _ in
                 let (rows, panels) = split[piece]
                 var tail = tail
-                rk_gemm(
-                    a, Int64(depth), b, Int64(depth), Int64(width), c, Int64(width), Int64(rows.lowerBound),
+                rk_gemm_as(
+                    code, a, Int64(depth), b, Int64(depth), Int64(width), c, Int64(width), Int64(rows.lowerBound),
                     Int64(rows.upperBound), Int64(panels.lowerBound), Int64(panels.upperBound), &tail)
             }
         }
@@ -71,11 +79,12 @@ extension Compiler {
         let node = graph.nodes[fusion[index]?.product ?? index]
         let (x, weight) = (node.inputs[0], node.inputs[1])
         let (map, out) = (graph.shape(x), node.shape)
+        if usesWinograd(geometry, inputs: map[3]) { return try winograd(index, geometry, transposed: transposed) }
         let table = engine.table(
             .init(
                 geometry: geometry, transposed: transposed, inputHeight: map[1], inputWidth: map[2],
                 inputChannels: map[3], outputChannels: out[3]))
-        let (packed, prepare) = try packedWeight(weight, transposed ? .transposedConvolution : .convolution)
+        let (packed, _, prepare) = try packedWeight(weight, transposed ? .transposedConvolution : .convolution)
         let zeros = FloatBuffer(count: map[3])
         zeros.pointer.update(repeating: 0, count: map[3])
         retain(zeros)

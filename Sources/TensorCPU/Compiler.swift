@@ -8,6 +8,7 @@ struct Compiler {
     let outputs: [Tensor]
     /// Parameters whose values change between runs.
     let variables: Set<String>
+    let exactConvolutions: Bool
     let live: [Bool]
     /// The node whose memory a node's value lies in (views share their input's).
     private(set) var root: [Int]
@@ -25,11 +26,14 @@ struct Compiler {
         var residual: Tensor?
     }
 
-    init(engine: CPUEngine, graph: Graph, outputs: [Tensor], variables: Set<String>) {
+    init(
+        engine: CPUEngine, graph: Graph, outputs: [Tensor], variables: Set<String>, exactConvolutions: Bool
+    ) {
         self.engine = engine
         self.graph = graph
         self.outputs = outputs
         self.variables = variables
+        self.exactConvolutions = exactConvolutions
         live = graph.live(from: outputs)
         root = Array(graph.nodes.indices)
         for (index, node) in graph.nodes.enumerated() {
@@ -96,10 +100,13 @@ struct Compiler {
     }
 
     /// Working memory of the step being made: given back at once, so the next step may reuse it.
-    mutating func scratch(_ count: Int) -> Location {
-        let block = plan.allocate(count)
-        plan.release(block)
-        return .arena(block.lowerBound)
+    mutating func scratch(_ count: Int) -> Location { scratch([count])[0] }
+
+    /// Several parts of it, apart from each other.
+    mutating func scratch(_ counts: [Int]) -> [Location] {
+        let blocks = counts.map { plan.allocate(max($0, 1)) }
+        for block in blocks { plan.release(block) }
+        return blocks.map { .arena($0.lowerBound) }
     }
 
     mutating func retain(_ buffer: FloatBuffer) {

@@ -13,11 +13,16 @@ final class ParameterStore {
         case convolution
         /// `[I, O, kh, kw]`, one matrix per tap.
         case transposedConvolution
+        /// `[O, I, 3, 3]`, one matrix per point of Winograd's transform.
+        case winograd
+        /// `[I, O, 3, 3]` with its taps in reverse, likewise.
+        case transposedWinograd
     }
 
     private struct Key: Hashable {
         var name: String
         var packing: Packing
+        var precision: Precision
     }
 
     private let source: any ParameterSource
@@ -42,19 +47,21 @@ final class ParameterStore {
         return buffer.pointer
     }
 
-    /// The weight packed for a product.
-    func packed(_ name: String, _ shape: Shape, _ packing: Packing) throws(EngineError) -> UnsafeMutablePointer<Float> {
-        let key = Key(name: name, packing: packing)
+    /// The weight packed for a product. Only linear packings know other precisions than float32.
+    func packed(
+        _ name: String, _ shape: Shape, _ packing: Packing, _ precision: Precision = .float32
+    ) throws(EngineError) -> UnsafeMutablePointer<Float> {
+        let key = Key(name: name, packing: packing, precision: precision)
         if let known = packed[key] { return known.pointer }
         let view = try check(name, shape)
-        let buffer = FloatBuffer(count: Self.packedCount(shape, packing))
+        let buffer = FloatBuffer(count: Self.packedCount(shape, packing, precision))
         if view.format == .float32, let base = view.bytes.baseAddress, Int(bitPattern: base) % 4 == 0 {
             let floats = base.assumingMemoryBound(to: Float.self)
             try checkFinite(floats, shape.count, name)
-            Self.pack(floats, shape, packing, into: buffer.pointer, pool)
+            Self.pack(floats, shape, packing, precision, into: buffer.pointer, pool)
         } else {
             let converted = try convert(name, shape)
-            Self.pack(converted.pointer, shape, packing, into: buffer.pointer, pool)
+            Self.pack(converted.pointer, shape, packing, precision, into: buffer.pointer, pool)
         }
         packed[key] = buffer
         didRead(view)
@@ -116,17 +123,19 @@ final class ParameterStore {
         case .transposedLinear: (shape[0], rest, 1)
         case .convolution: (shape[1], shape[0], shape[2] * shape[3])
         case .transposedConvolution: (shape[0], shape[1], shape[2] * shape[3])
+        case .winograd: (shape[1], shape[0], 36)
+        case .transposedWinograd: (shape[0], shape[1], 36)
         }
     }
 
-    static func packedCount(_ shape: Shape, _ packing: Packing) -> Int {
+    static func packedCount(_ shape: Shape, _ packing: Packing, _ precision: Precision = .float32) -> Int {
         let (depth, width, taps) = matrix(shape, packing)
-        return taps * Int(rk_packed_count(Int64(depth), Int64(width)))
+        return taps * Int(rk_packed_words(precision.kernelCode, Int64(depth), Int64(width)))
     }
 
     static func pack(
-        _ weight: UnsafePointer<Float>, _ shape: Shape, _ packing: Packing, into target: UnsafeMutablePointer<Float>,
-        _ pool: ThreadPool
+        _ weight: UnsafePointer<Float>, _ shape: Shape, _ packing: Packing, _ precision: Precision = .float32,
+        into target: UnsafeMutablePointer<Float>, _ pool: ThreadPool
     ) {
         let (depth, width, taps) = matrix(shape, packing)
         let rest = shape.count / shape[0]
@@ -136,15 +145,25 @@ final class ParameterStore {
             case .transposedLinear: (rest, 1)
             case .convolution: (taps, rest)
             case .transposedConvolution: (rest, taps)
+            case .winograd: (9, rest)
+            case .transposedWinograd: (rest, 9)
             }
         let panels = panelCount(width)
-        let perTap = Int(rk_packed_count(Int64(depth), Int64(width)))
+        if packing == .winograd || packing == .transposedWinograd {
+            pool.parallel(panels) { panel, _ in
+                rk_winograd_pack(
+                    weight, Int64(depthStride), Int64(widthStride), packing == .transposedWinograd ? 1 : 0,
+                    Int64(depth), Int64(width), target, Int64(panel), Int64(panel + 1))
+            }
+            return
+        }
+        let perTap = Int(rk_packed_words(precision.kernelCode, Int64(depth), Int64(width)))
         let group = 4
         let groups = (panels + group - 1) / group
         pool.parallel(taps * groups) { piece, _ in
             let (tap, first) = (piece / groups, piece % groups * group)
-            rk_pack(
-                weight + tap, Int64(depthStride), Int64(widthStride), Int64(depth), Int64(width),
+            rk_pack_as(
+                precision.kernelCode, weight + tap, Int64(depthStride), Int64(widthStride), Int64(depth), Int64(width),
                 target + tap * perTap, Int64(first), Int64(min(first + group, panels)))
         }
     }

@@ -23,7 +23,7 @@ struct KernelValues {
 
 /// The parent of the kernels' suites, with what they share.
 @Suite enum KernelTests {
-    static let names = ["portable", "avx2", "avx512"]
+    static let names = ["portable", "avx2", "avx512", "avx512bf16"]
 
     /// Runs the body once per instruction set the processor has. The choice holds for this thread only.
     static func withEveryInstructionSet(_ body: (String) -> Void) {

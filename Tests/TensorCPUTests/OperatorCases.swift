@@ -15,7 +15,7 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
     var testDescription: String { name }
 
     static let all: [OperatorCase] =
-        products + attentions + convolutions + elementwise + losses + shapes + poolings
+        products + attentions + convolutions + winograd + elementwise + losses + shapes + poolings
 
     static let products: [OperatorCase] = [(1, 1, 1), (1, 7, 3), (5, 17, 33), (50, 65, 16)].flatMap { m, k, n in
         [
@@ -75,6 +75,37 @@ struct OperatorCase: CustomTestStringConvertible, Sendable {
                     $1[0], $1[1], bias: $1[2], stride: 2, padding: k / 2, outputSize: (2 * h, 2 * w))
             },
         ]
+    }
+
+    /// Channels enough for Winograd's transform: maps of less than a tile, of whole tiles, with a rest; paddings that are
+    /// not the usual one. Height, width, channels in and out, padding.
+    private static let winogradSizes: [(Int, Int, Int, Int, Int)] = [
+        (1, 1, 16, 3, 1), (4, 4, 16, 1, 1), (5, 3, 17, 20, 1), (9, 6, 33, 18, 0), (6, 7, 16, 2, 2), (14, 11, 16, 17, 1),
+    ]
+
+    static let winograd: [OperatorCase] = winogradSizes.flatMap { h, w, i, o, padding in
+        [winogradCase(h, w, i, o, padding), transposedWinogradCase(h, w, i, o, min(padding, 1))]
+    }
+
+    private static func winogradCase(_ h: Int, _ w: Int, _ i: Int, _ o: Int, _ padding: Int) -> OperatorCase {
+        let size = (height: h + 2 * padding - 2, width: w + 2 * padding - 2)
+        return OperatorCase(
+            name: "convolution \(h)×\(w)×\(i) to \(o), kernel 3, padding \(padding)",
+            inputs: [[2, h, w, i], [o, i, 3, 3], [o]]
+        ) { $0.convolution($1[0], $1[1], bias: $1[2], padding: padding, outputSize: size) }
+    }
+
+    private static func transposedWinogradCase(_ h: Int, _ w: Int, _ i: Int, _ o: Int, _ padding: Int) -> OperatorCase {
+        let size = (height: h + 2 - 2 * padding, width: w + 2 - 2 * padding)
+        return OperatorCase(
+            name: "transposed convolution \(h)×\(w)×\(i) to \(o), stride 1, padding \(padding), fused",
+            inputs: [[2, h, w, i], [i, o, 3, 3], [o], [2, size.height, size.width, o]]
+        ) {
+            let product = $0.transposedConvolution(
+                $1[0], $1[1], bias: $1[2], stride: 1, padding: padding, outputSize: size)
+            let active = $0.activation(product, .geluTanh)
+            return $0.add(active, $1[3])
+        }
     }
 
     static let elementwise: [OperatorCase] =

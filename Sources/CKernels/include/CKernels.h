@@ -18,7 +18,7 @@ typedef struct {
     int32_t activation;
 } rk_epilogue;
 
-/// "avx512", "avx2" or "portable": the best the processor has, or what RAHF_ISA names if the processor has it.
+/// "avx512bf16" (with products of bfloat16 and of 8-bit integers), "avx512", "avx2" or "portable": the best the processor has, or what RAHF_ISA names if the processor has it.
 const char *rk_instruction_set(void);
 /// What RAHF_ISA names (cut to 63 bytes) when the processor lacks it or nothing is called that; null when all is well.
 const char *rk_refused_instruction_set(void);
@@ -38,6 +38,26 @@ void rk_pack(const float *b, int64_t k_stride, int64_t n_stride, int64_t k, int6
 void rk_gemm(const float *a, int64_t lda, const float *packed, int64_t k, int64_t n, float *c, int64_t ldc, int64_t m0,
              int64_t m1, int64_t p0, int64_t p1, const rk_epilogue *epilogue);
 
+/// What a packed matrix holds, and its left-hand rows are rounded to; sums and everything else are float32.
+typedef enum {
+    RK_FLOAT32 = 0,
+    /// bfloat16, nearest even.
+    RK_BFLOAT16 = 1,
+    /// Integers of -127 to 127 with a scale per column and one per row, the largest magnitude; exact sums. For a depth
+    /// up to 65,536.
+    RK_INT8 = 2
+} rk_precision;
+
+/// 1 when the chosen kernels have instructions for the lower two.
+int rk_has_low_precision(void);
+
+/// `rk_packed_count` for that precision, in 32-bit words; `rk_pack` and `rk_gemm` for it.
+int64_t rk_packed_words(int32_t precision, int64_t k, int64_t n);
+void rk_pack_as(int32_t precision, const float *b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n,
+                float *packed, int64_t p0, int64_t p1);
+void rk_gemm_as(int32_t precision, const float *a, int64_t lda, const float *packed, int64_t k, int64_t n, float *c,
+                int64_t ldc, int64_t m0, int64_t m1, int64_t p0, int64_t p1, const rk_epilogue *epilogue);
+
 /// The product behind convolutions. Row m of tap t is the k floats at base + row_offsets[t * row_count + m], or zeros
 /// when that offset is -1; tap t multiplies the packed matrix tap_index[t]. Row m of the result lies at
 /// c + c_offsets[m], its residual at residual + c_offsets[m].
@@ -45,6 +65,29 @@ void rk_gemm_indirect(const float *base, const int64_t *row_offsets, int64_t row
                       int64_t taps, const int32_t *tap_index, const float *packed, int64_t k, int64_t n, float *c,
                       const int64_t *c_offsets, int64_t m0, int64_t m1, int64_t p0, int64_t p1,
                       const rk_epilogue *epilogue);
+
+/// A 3 x 3 convolution of stride 1 over one map `[height, width, inputs]`.
+typedef struct {
+    int64_t height, width, inputs;
+    int64_t out_height, out_width, outputs;
+    /// Zeros before the first row and column.
+    int64_t padding;
+} rk_winograd_map;
+
+/// Floats of the packed weights, 36 / 9 of the plain ones.
+int64_t rk_winograd_packed_count(int64_t inputs, int64_t outputs);
+/// Packs panels [p0, p1) of the weights for `rk_winograd`. Tap t (row * 3 + column) between input i and output o is
+/// w[i * input_stride + o * output_stride + t], or, `flipped`, 8 - t in the place of t.
+void rk_winograd_pack(const float *w, int64_t input_stride, int64_t output_stride, int flipped, int64_t inputs,
+                      int64_t outputs, float *packed, int64_t p0, int64_t p1);
+/// Tiles of 4 x 4 outputs in the map.
+int64_t rk_winograd_tiles(const rk_winograd_map *map);
+/// Scratch floats for a call over that many tiles and panels.
+int64_t rk_winograd_scratch(const rk_winograd_map *map, int64_t tiles, int64_t panels);
+/// Tiles [t0, t1), panels [p0, p1) of out = epilogue(convolution of x). `zeros` holds `inputs` zeros; a residual lies as
+/// `out` does.
+void rk_winograd(const rk_winograd_map *map, const float *x, const float *zeros, const float *packed, float *out,
+                 int64_t t0, int64_t t1, int64_t p0, int64_t p1, float *scratch, const rk_epilogue *epilogue);
 
 /// Scratch floats for `rk_attention` over that many keys.
 int64_t rk_attention_scratch(int64_t keys);
