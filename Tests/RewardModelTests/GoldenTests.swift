@@ -110,6 +110,22 @@ import Testing
         }
     }
 
+    /// A batch encodes each different image once; that shows in no bit.
+    @Test(arguments: models) func promptsAboutOneImageAreAnsweredAsTheyAreAlone(model: String) throws {
+        let predictor = try Predictor.load(folder: Self.folder(model), options: .init(threads: 2))
+        let given = try Self.predictionItems(model)
+        let items = [(0, 0), (0, 1), (1, 1), (0, 2), (1, 0)].map { image, prompt in
+            var item = given[image]
+            item.prompt = given[prompt].prompt
+            return item
+        }
+        let together = try predictor.predict(items).map { try $0.get() }
+        for (index, item) in items.enumerated() {
+            #expect(try predictor.predict([item])[0].get() == together[index], "item \(index)")
+        }
+        #expect(together[0] != together[1] && together[1] != together[2])
+    }
+
     @Test func aBadItemCostsItsBatchMatesNothing() throws {
         let model = Self.models[0]
         let predictor = try Predictor.load(folder: Self.folder(model))

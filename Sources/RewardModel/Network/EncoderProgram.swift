@@ -1,9 +1,12 @@
+import Glibc
 import TensorCPU
 import TensorGraph
 
 /// What a compiled encoder pass computes; programs are kept by this key.
 struct EncoderKey: Hashable {
     var batch: Int
+    /// Different images among the batch: the image encoder runs once for each.
+    var images: Int
     /// Text positions, padding included.
     var textLength: Int
     var scores: Set<ScoreKind>
@@ -21,6 +24,8 @@ struct EncoderProgram {
     let program: Program
     let tasks: [NetworkTask]
     let pixels: InputMemory
+    /// Each row's image, when items share images.
+    let imageRows: InputMemory?
     let ids: InputMemory
     let counts: InputMemory
     let scoreKinds: [ScoreKind]
@@ -51,13 +56,18 @@ struct EncoderProgram {
         var network = NetworkBuilder(config)
         let (batch, size, length) = (key.batch, config.image.size, key.textLength)
         let rows = batch * tasks.count
-        let pixelInput = network.graph.input("pixels", [batch, size, size, 3])
+        let pixelInput = network.graph.input("pixels", [key.images, size, size, 3])
         let idInput = network.graph.input("ids", [rows, length], .int32)
         let countInput = network.graph.input("counts", [rows], .int32)
         var visual = network.imageTokens(pixelInput)
-        if tasks.count > 1 {
+        let shape = network.graph.shape(visual)
+        if key.images < batch {
+            let imageOfRow = network.graph.input("image_rows", [rows], .int32)
+            let whole = network.graph.reshape(visual, [key.images, shape[1] * shape[2]])
+            let gathered = network.graph.embedding(whole, imageOfRow)
+            visual = network.graph.reshape(gathered, [rows, shape[1], shape[2]])
+        } else if tasks.count > 1 {
             // The image is encoded once; its tokens join every task's text.
-            let shape = network.graph.shape(visual)
             let repeated = network.graph.broadcast(visual, leading: [tasks.count])
             visual = network.graph.reshape(repeated, [rows, shape[1], shape[2]])
         }
@@ -127,8 +137,10 @@ struct EncoderProgram {
                 }
             }
         }
-        program = try engine.compile(network.graph, outputs: outputs)
-        pixels = InputMemory(program, "pixels", count: batch * size * size * 3)
+        // A gradient jumps where a ReLU's input falls on the other side of zero, so it wants the finest rounding.
+        program = try engine.compile(network.graph, outputs: outputs, exactConvolutions: key.gradient)
+        pixels = InputMemory(program, "pixels", count: key.images * size * size * 3)
+        imageRows = key.images < batch ? InputMemory(program, "image_rows", count: rows) : nil
         ids = InputMemory(program, "ids", count: rows * length)
         counts = InputMemory(program, "counts", count: rows)
         let seedMemory = seedInputs.map { InputMemory(program, $0.0, count: $0.1) }
@@ -138,12 +150,17 @@ struct EncoderProgram {
 
     /// Memory that only this program holds.
     var byteCount: Int {
-        program.byteCount + ([pixels, ids, counts] + scoreSeeds + heatmapSeeds).reduce(0) { $0 + $1.byteCount }
+        program.byteCount
+            + ([pixels, ids, counts] + (imageRows.map { [$0] } ?? []) + scoreSeeds + heatmapSeeds)
+            .reduce(0) { $0 + $1.byteCount }
     }
 
-    /// Writes the items' pixels and tokens. There must be `key.batch` of them.
-    func load(_ items: [PreparedItem], padding: Int32, visualTokens: Int) {
-        for (index, item) in items.enumerated() { pixels.write(item.pixels, at: index * item.pixels.count) }
+    /// Writes the items' pixels and tokens. There must be `key.batch` of them, with the images that `sharing` found.
+    func load(_ items: [PreparedItem], _ sharing: ImageSharing, padding: Int32, visualTokens: Int) {
+        for (image, item) in sharing.firstItems.enumerated() {
+            pixels.write(items[item].pixels, at: image * items[item].pixels.count)
+        }
+        imageRows?.write(tasks.flatMap { _ in sharing.imageOfItem.map(Int32.init) })
         for (row, task) in tasks.enumerated() {
             for (index, item) in items.enumerated() {
                 let known = item.ids(for: task)
@@ -157,6 +174,32 @@ struct EncoderProgram {
     /// Output index of a heatmap's feature map.
     func map(for kind: HeatmapKind) -> Int {
         maps.count == 1 ? maps[0] : maps[heatmapKinds.firstIndex(of: kind) ?? 0]
+    }
+}
+
+/// Which items of a batch look at the same pixels.
+struct ImageSharing {
+    /// The first item with each image.
+    private(set) var firstItems: [Int] = []
+    /// Each item's image.
+    private(set) var imageOfItem: [Int] = []
+
+    init(_ items: [PreparedItem]) {
+        for (index, item) in items.enumerated() {
+            let known = firstItems.firstIndex { Self.same(items[$0].pixels, item.pixels) }
+            imageOfItem.append(known ?? firstItems.count)
+            if known == nil { firstItems.append(index) }
+        }
+    }
+
+    /// Bit by bit.
+    private static func same(_ a: [Float], _ b: [Float]) -> Bool {
+        a.withUnsafeBytes { a in
+            b.withUnsafeBytes { b in
+                guard a.count == b.count, let first = a.baseAddress, let second = b.baseAddress else { return false }
+                return first == second || memcmp(first, second, a.count) == 0
+            }
+        }
     }
 }
 

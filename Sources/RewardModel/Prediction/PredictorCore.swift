@@ -19,12 +19,13 @@ final class PredictorCore {
 
     /// Everything but gradients, for items that want the same outputs.
     func predict(_ items: [PreparedItem], _ outputs: Outputs) throws(Failure) -> [Prediction] {
+        let sharing = ImageSharing(items)
         let key = EncoderKey(
-            batch: items.count, textLength: textLength(items),
+            batch: items.count, images: sharing.firstItems.count, textLength: textLength(items),
             scores: outputs.contains(.scores) ? Set(ScoreKind.allCases) : [],
             heatmaps: outputs.contains(.heatmaps) ? Set(HeatmapKind.allCases) : [], words: outputs.contains(.words))
         let encoder = try encoder(key)
-        run(encoder, items)
+        run(encoder, items, sharing)
         var predictions = items.map { Prediction(notes: $0.notes) }
         if outputs.contains(.scores) {
             for index in items.indices { predictions[index].scores = try scores(encoder, index) }
@@ -56,9 +57,9 @@ final class PredictorCore {
         return (longest + 15) / 16 * 16
     }
 
-    private func run(_ encoder: EncoderProgram, _ items: [PreparedItem]) {
+    private func run(_ encoder: EncoderProgram, _ items: [PreparedItem], _ sharing: ImageSharing) {
         let grid = config.image.size / config.vit.patchSize
-        encoder.load(items, padding: config.t5.padTokenId, visualTokens: grid * grid + 1)
+        encoder.load(items, sharing, padding: config.t5.padTokenId, visualTokens: grid * grid + 1)
         encoder.program.run()
     }
 
@@ -164,7 +165,7 @@ final class PredictorCore {
     /// The gradient of the item's objective with respect to its pixels, at its own size.
     func gradient(_ item: PreparedItem, _ objective: Objective) throws(Failure) -> PixelGradient {
         let key = EncoderKey(
-            batch: 1, textLength: textLength([item]), scores: Set(objective.scoreWeights.keys),
+            batch: 1, images: 1, textLength: textLength([item]), scores: Set(objective.scoreWeights.keys),
             heatmaps: Set(objective.heatmapTerms.map(\.heatmap)), words: false, gradient: true)
         let encoder = try encoder(key)
         for (kind, seed) in zip(encoder.scoreKinds, encoder.scoreSeeds) {
@@ -176,7 +177,7 @@ final class PredictorCore {
             weights[kind] = map
             seed.write(map)
         }
-        run(encoder, [item])
+        run(encoder, [item], ImageSharing([item]))
 
         var value = 0.0
         for (kind, output) in zip(encoder.scoreKinds, encoder.scores) {

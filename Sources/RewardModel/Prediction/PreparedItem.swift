@@ -16,7 +16,11 @@ struct PreparedItem {
     var notes: [Note]
 
     /// Checks pixels, prompt and objective; resamples and tokenises.
-    init(_ item: PredictionItem, config: ModelConfig, tokenizer: Tokenizer) throws(Failure) {
+    ///
+    /// - Parameter before: an item prepared before; if its image is the same one, that is not resampled again.
+    init(
+        _ item: PredictionItem, config: ModelConfig, tokenizer: Tokenizer, before: PreparedItem? = nil
+    ) throws(Failure) {
         self.item = item
         notes = item.imageNotes
         if case .float32(let samples) = item.image.samples {
@@ -44,12 +48,16 @@ struct PreparedItem {
         if let objective = item.objective { try Self.check(objective) }
 
         let size = config.image.size
-        resampler = Resampler(
-            fromWidth: item.image.width, fromHeight: item.image.height, toWidth: size, toHeight: size,
-            filter: config.image.resample == .bilinear ? .bilinear : .bicubic)
-        pixels = resampler.apply(item.image)
-        for index in pixels.indices {
-            pixels[index] = (pixels[index] - config.image.mean[index % 3]) / config.image.std[index % 3]
+        if let before, before.item.image == item.image {
+            (resampler, pixels) = (before.resampler, before.pixels)
+        } else {
+            resampler = Resampler(
+                fromWidth: item.image.width, fromHeight: item.image.height, toWidth: size, toHeight: size,
+                filter: config.image.resample == .bilinear ? .bilinear : .bicubic)
+            pixels = resampler.apply(item.image)
+            for index in pixels.indices {
+                pixels[index] = (pixels[index] - config.image.mean[index % 3]) / config.image.std[index % 3]
+            }
         }
         if item.image.width != size || item.image.height != size {
             notes.append(

@@ -11,7 +11,8 @@ public protocol Scorer: Sendable {
 /// Who made a result.
 public struct ModelInfo: Sendable, Equatable {
     public var name: String
-    /// `sha256:` and 64 hex digits over configuration, vocabulary and weights.
+    /// `sha256:` and 64 hex digits over configuration, vocabulary and weights; then, when it does not compute in float32,
+    /// `+bfloat16` or `+int8`, since its results are others.
     public var digest: String
     public var config: ModelConfig
     /// Number of weights.
