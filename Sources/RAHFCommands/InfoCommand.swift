@@ -1,5 +1,6 @@
 import ArgumentParser
 import RewardModel
+import TensorCPU
 
 /// `rahf info`: what a model folder holds.
 struct InfoCommand: ParsableCommand {
@@ -51,6 +52,7 @@ struct InfoCommand: ParsableCommand {
             ("name", info.name), ("digest", info.digest), ("variant", config.variant.rawValue),
             ("trained", config.trained ? "yes" : "no: its numbers mean nothing"),
             ("weights", "\(info.parameterCount)"),
+            ("computes in", "\(info.precision), \(CPUEngine.instructionSet) kernels"),
             (
                 "image encoder",
                 "ViT, \(config.vit.numHiddenLayers) layers of \(config.vit.hiddenSize), \(patches)"
@@ -83,7 +85,8 @@ struct InfoCommand: ParsableCommand {
         return [
             ("name", .string(info.name)), ("digest", .string(info.digest)),
             ("variant", .string(config.variant.rawValue)), ("trained", .bool(config.trained)),
-            ("parameters", .integer(info.parameterCount)),
+            ("parameters", .integer(info.parameterCount)), ("precision", .string(info.precision)),
+            ("kernels", .string(CPUEngine.instructionSet)),
             (
                 "vit",
                 .object([

@@ -35,10 +35,13 @@ struct LoadTestCommand: ParsableCommand {
     func run() throws {
         let item = try PredictionItem(
             encodedImage: try readFile(image), prompt: prompt, outputs: try ScoreCommand.outputs(outputs))
-        let items = [PredictionItem](repeating: item, count: images)
+        // Images of their own: the same one would be encoded once for a batch.
+        let everyone = (0..<clients).map { client in
+            (0..<images).map { item.numbered(client * images + $0) }
+        }
         let scorers = try (0..<clients).map { _ in try RemoteScorer(server) }
         let tally = Tally(clients: clients)
-        for scorer in scorers {
+        for (scorer, items) in zip(scorers, everyone) {
             ThreadStart.detached {
                 tally.arrive(failures: Self.failures(scorer.predict(items)))
                 while tally.isRunning {

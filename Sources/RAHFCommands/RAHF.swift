@@ -27,6 +27,21 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Threads. The default is the machine's processors.")
     var threads: Int?
 
+    @Option(
+        help: """
+            float32, bfloat16 or int8: what products compute in, where the processor can. The lower ones are faster and \
+            less exact; the model's digest then ends in +bfloat16 or +int8.
+            """, transform: Self.precision)
+    var precision: Precision?
+
+    private static func precision(_ text: String) throws -> Precision {
+        guard let known = Precision(rawValue: text) else {
+            let all = Precision.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--precision is '\(text)', none of \(all)")
+        }
+        return known
+    }
+
     func path() throws -> String {
         if let model { return model }
         if let found = environmentVariable("RAHF_MODEL") { return found }
@@ -36,7 +51,9 @@ struct ModelOptions: ParsableArguments {
 
     func load(maxBatch: Int = 8) throws -> Predictor {
         let path = try path()
-        return try Predictor.load(folder: path, options: .init(threads: try checkedThreads(), maxBatch: maxBatch))
+        return try Predictor.load(
+            folder: path,
+            options: .init(threads: try checkedThreads(), maxBatch: maxBatch, precision: precision ?? .float32))
     }
 
     func checkedThreads() throws -> Int? {
@@ -57,8 +74,11 @@ struct ScorerOptions: ParsableArguments {
     var serverTimeout = 120
 
     func validate() throws {
-        guard server == nil || (modelOptions.model == nil && modelOptions.threads == nil) else {
-            throw ValidationError("--server has its own model and threads")
+        guard
+            server == nil
+                || (modelOptions.model == nil && modelOptions.threads == nil && modelOptions.precision == nil)
+        else {
+            throw ValidationError("--server has its own model, threads and precision")
         }
         guard (1...86_400).contains(serverTimeout) else {
             throw ValidationError("--server-timeout is \(serverTimeout), not in 1...86400")

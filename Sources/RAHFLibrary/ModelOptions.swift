@@ -1,6 +1,7 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
 public import CRAHF
 import RewardModel
+import TensorCPU
 
 /// `rahf_model_options`.
 final class ModelOptionsHandle: Handle {
@@ -52,6 +53,18 @@ public func rahf_model_options_set_max_batch(_ options: OpaquePointer!, _ items:
         let handle = try ModelOptionsHandle.get(options)
         guard (1...64).contains(items) else { throw Failure(.invalidRequest, "max_batch is \(items), not in 1...64") }
         handle.options.maxBatch = Int(items)
+    }
+}
+
+@c @implementation
+public func rahf_model_options_set_precision(_ options: OpaquePointer!, _ precision: Int32) -> rahf_status {
+    attempt { () throws(Failure) in
+        let handle = try ModelOptionsHandle.get(options)
+        let known = [
+            RAHF_PRECISION_FLOAT32: Precision.float32, RAHF_PRECISION_BFLOAT16: .bfloat16, RAHF_PRECISION_INT8: .int8,
+        ].first { Int32($0.key) == precision }
+        guard let known else { throw Failure(.invalidRequest, "precision is \(precision), not a RAHF_PRECISION_*") }
+        handle.options.precision = known.value
     }
 }
 

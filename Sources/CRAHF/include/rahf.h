@@ -121,6 +121,14 @@ RAHF_API rahf_status rahf_model_options_set_threads(rahf_model_options *options,
 /* Most items of one pass, 1 to 64. The default is 8; more costs memory and gains little. */
 RAHF_API rahf_status rahf_model_options_set_max_batch(rahf_model_options *options, int32_t items);
 
+enum { RAHF_PRECISION_FLOAT32 = 0, RAHF_PRECISION_BFLOAT16 = 1, RAHF_PRECISION_INT8 = 2 };
+
+/*
+ * What products compute in; the default is float32. The lower ones are faster and less exact. Where the processor lacks
+ * one, float32 takes its place; otherwise rahf_model_digest and rahf_result_model_digest end in "+bfloat16" or "+int8".
+ */
+RAHF_API rahf_status rahf_model_options_set_precision(rahf_model_options *options, int32_t precision);
+
 enum { RAHF_LOG_DEBUG = 1, RAHF_LOG_INFO = 2, RAHF_LOG_WARNING = 3, RAHF_LOG_ERROR = 4 };
 
 /* `message` is one line of UTF-8 without a line end; it lives until the callback returns. */

@@ -812,7 +812,8 @@ package nonisolated struct WireModel: Sendable {
 
   package var name: String = String()
 
-  /// "sha256:" and 64 hex digits over configuration, vocabulary and weights.
+  /// "sha256:" and 64 hex digits over configuration, vocabulary and weights; then "+bfloat16" or "+int8" when the model
+  /// computes in that and not in float32, since its results are others.
   package var digest: String = String()
 
   /// What is done to an image before the network, for people.
