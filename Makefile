@@ -36,6 +36,7 @@ library-check: build commands lib
 
 # Speed and memory beside PyTorch, in one run; then speed through the service beside speed in process.
 bench: build
+	Scripts/install-packages.sh g++
 	Scripts/bench.sh
 	python3 Scripts/bench/service.py
 	Scripts/bench-selection.sh

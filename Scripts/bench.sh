@@ -1,6 +1,7 @@
 #!/bin/sh
-# Speed against PyTorch, memory and start at the paper's sizes, then a training step, then memory over many mixed requests.
-# usage: bench.sh [speed] [training] [memory]     all by default; options of Scripts/bench/bench.py follow after --
+# Speed against PyTorch, memory and start at the paper's sizes, then a training step, then memory over many mixed requests,
+# how time grows, and what the lower precisions cost in accuracy.
+# usage: bench.sh [speed] [training] [memory] [growth] [precision]     all by default; options of Scripts/bench/bench.py follow after --
 set -eu
 cd "$(dirname "$0")/.."
 . Scripts/parity/environment.sh
@@ -13,7 +14,7 @@ work=out/parity
 mkdir -p "$work"
 vocabulary=$work/t5.model
 [ -s "$vocabulary" ] || "$python" Scripts/t5-vocabulary.py "$vocabulary"
-for part in ${parts:-speed training memory}; do
+for part in ${parts:-speed training memory growth precision}; do
     case $part in
     speed) "$python" Scripts/bench/bench.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" "$@" ;;
     training) "$python" Scripts/bench/train.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" ;;
@@ -27,6 +28,8 @@ for part in ${parts:-speed training memory}; do
         "$python" Scripts/bench/soak.py --rahf "$rahf" --model "$work/soak-paper" --image "$image" \
             --outputs scores --largest 1 --everything-every 50
         ;;
+    growth) "$python" Scripts/bench/growth.py --rahf "$rahf" ;;
+    precision) "$python" Scripts/bench/precision.py --rahf "$rahf" --count 40 Models/rahf-mini "$work/paper" ;;
     *) echo "bench.sh: no part is called '$part'" >&2; exit 64 ;;
     esac
 done
