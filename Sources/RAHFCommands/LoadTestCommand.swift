@@ -13,6 +13,7 @@ struct LoadTestCommand: ParsableCommand {
 
     @Option(help: "tcp://HOST:PORT or ipc://PATH.")
     var server: String
+    @OptionGroup var securityOptions: ClientSecurityOptions
     @Option(help: "Connections, each on a thread of its own.")
     var clients = 16
     @Option(help: "Seconds to send for, after one answer for each client; what is then under way is waited for.")
@@ -36,7 +37,8 @@ struct LoadTestCommand: ParsableCommand {
         let item = try PredictionItem(
             encodedImage: try readFile(image), prompt: prompt, outputs: try ScoreCommand.outputs(outputs))
         let items = [PredictionItem](repeating: item, count: images)
-        let scorers = try (0..<clients).map { _ in try RemoteScorer(server) }
+        let security = try securityOptions.load()
+        let scorers = try (0..<clients).map { _ in try RemoteScorer(server, security: security) }
         let tally = Tally(clients: clients)
         for scorer in scorers {
             ThreadStart.detached {
