@@ -119,7 +119,7 @@ def judged(text: str, alone: list[float], beside: list[float], short: bool, limi
 
 def terminated(short: bool) -> str:
     """SIGTERM under load: not ready first, accepted work answered, new work refused as draining, exit 0 in time."""
-    limit = 6
+    limit = 30
     with serving("--max-batch", "1", "--drain-time", str(limit), "--unready-time", "1") as server:
         expected(server.endpoint)
         context, socket = dealer(server.endpoint)

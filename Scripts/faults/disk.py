@@ -98,7 +98,7 @@ def main() -> None:
 
         def select(out: pathlib.Path) -> list[str]:
             return [str(BIN / "select-finetune-data"), "--candidates", str(candidates), "--model", str(model), "--out",
-                    str(out), "--format", "imagefolder,webdataset"]
+                    str(out), "--format", "imagefolder,webdataset", "--threshold", "0"]
 
         def masks(out: pathlib.Path) -> list[str]:
             return [str(BIN / "make-inpaint-masks"), "--model", str(model), "--prompt", "a cat", "--out", str(out),

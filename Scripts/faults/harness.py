@@ -52,9 +52,12 @@ class Server:
 
     def start(self) -> None:
         self.log = tempfile.TemporaryFile("w+")
+        environment = ["env", *(f"{name}={value}" for name, value in (self.environment or {}).items())]
+        if self.environment:
+            # The first program with libfaketime preloaded misses its arguments if it is not C's own: let it be a shell.
+            environment += ["sh", "-c", 'exec "$0" "$@"']
         self.process = subprocess.Popen(
-            [RAHF, "serve", "--model", MODEL, "--bind", self.bind, *self.options], stderr=self.log,
-            env={**os.environ, **(self.environment or {})})
+            [*environment, RAHF, "serve", "--model", MODEL, "--bind", self.bind, *self.options], stderr=self.log)
         self.bind = self.endpoint = self._wait()
 
     def _wait(self) -> str:
