@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build commands lib install library-check bench bench-operators parity python format lint packages masks-check feedback check-selection disk-check
+.PHONY: demo test build commands lib install library-check bench bench-operators parity python format lint packages masks-check feedback check-selection disk-check fuzz faults
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -69,6 +69,14 @@ masks-check: build
 # Consolidation and evaluation beside independent readers and formulas; installs them into .venv.
 feedback: build
 	Scripts/feedback.sh
+
+# The parsers of outside bytes under libFuzzer and the sanitizers, a short run with a fixed seed; Scripts/fuzz.sh has more.
+fuzz: packages
+	Scripts/fuzz.sh
+
+# Killed, flooded, overloaded, drained: the fault table against the built server. FAULTS=--short for a fraction of the time.
+faults: build
+	Scripts/faults.sh $(FAULTS)
 
 format:
 	swift format -i -r Sources Tests Package.swift

@@ -116,6 +116,17 @@ let package = Package(
 
         // Tests.
         .target(name: "RewardTestSupport", path: "Tests/RewardTestSupport", swiftSettings: gates),
+        // Every parser of outside bytes as a function of bytes: for `make fuzz`, and for the inputs it once found.
+        .target(
+            name: "RewardFuzzing",
+            dependencies: [
+                "RewardWire", "RewardModel", "RewardImage", "RewardData", "RewardCuration", "RewardSelection",
+            ],
+            path: "Tests/RewardFuzzing", swiftSettings: gates),
+        .testTarget(
+            name: "RewardFuzzTests", dependencies: ["RewardFuzzing", "RewardTestSupport"],
+            exclude: ["Corpora", "README.md"],
+            swiftSettings: gates),
         .testTarget(
             name: "TensorGraphTests", dependencies: ["TensorGraph"], swiftSettings: gates),
         .testTarget(
@@ -176,3 +187,10 @@ let package = Package(
     cLanguageStandard: .gnu17,
     cxxLanguageStandard: .gnucxx17
 )
+
+// libFuzzer brings its own main, so its program is in the package only when Scripts/fuzz.sh asks for it.
+if Context.environment["RAHF_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "rahf-fuzz", dependencies: ["RewardFuzzing"], path: "Tests/rahf-fuzz", swiftSettings: gates))
+}

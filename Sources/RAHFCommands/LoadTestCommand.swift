@@ -13,6 +13,7 @@ struct LoadTestCommand: ParsableCommand {
 
     @Option(help: "tcp://HOST:PORT or ipc://PATH.")
     var server: String
+    @OptionGroup var securityOptions: ClientSecurityOptions
     @Option(help: "Connections, each on a thread of its own.")
     var clients = 16
     @Option(help: "Seconds to send for, after one answer for each client; what is then under way is waited for.")
@@ -39,7 +40,8 @@ struct LoadTestCommand: ParsableCommand {
         let everyone = (0..<clients).map { client in
             (0..<images).map { item.numbered(client * images + $0) }
         }
-        let scorers = try (0..<clients).map { _ in try RemoteScorer(server) }
+        let security = try securityOptions.load()
+        let scorers = try (0..<clients).map { _ in try RemoteScorer(server, security: security) }
         let tally = Tally(clients: clients)
         for (scorer, items) in zip(scorers, everyone) {
             ThreadStart.detached {

@@ -12,7 +12,7 @@ struct RAHF: ParsableCommand {
         version: rahfVersion,
         subcommands: [
             ScoreCommand.self, GradientCommand.self, RerankCommand.self,
-            ServeCommand.self, LoadTestCommand.self, DemoCommand.self,
+            ServeCommand.self, KeygenCommand.self, ProxyCommand.self, LoadTestCommand.self, DemoCommand.self,
             InfoCommand.self, CreateCommand.self, ImportCommand.self,
             SynthesizeCommand.self, ConsolidateCommand.self, TrainCommand.self, EvaluateCommand.self,
             TokenizeCommand.self, BenchmarkCommand.self, BenchmarkMasksCommand.self,
@@ -70,6 +70,7 @@ struct ScorerOptions: ParsableArguments {
 
     @Option(help: "Ask the model behind 'rahf serve' at this address, as tcp://127.0.0.1:5555 or ipc://PATH.")
     var server: String?
+    @OptionGroup var securityOptions: ClientSecurityOptions
     @Option(help: "Seconds one request to the server may take.")
     var serverTimeout = 120
 
@@ -79,6 +80,9 @@ struct ScorerOptions: ParsableArguments {
                 || (modelOptions.model == nil && modelOptions.threads == nil && modelOptions.precision == nil)
         else {
             throw ValidationError("--server has its own model, threads and precision")
+        }
+        guard server != nil || securityOptions.curveServer == nil else {
+            throw ValidationError("--curve-server needs --server")
         }
         guard (1...86_400).contains(serverTimeout) else {
             throw ValidationError("--server-timeout is \(serverTimeout), not in 1...86400")
@@ -90,7 +94,8 @@ struct ScorerOptions: ParsableArguments {
         guard server.hasPrefix("tcp://") || server.hasPrefix("ipc://") else {
             throw ValidationError("--server takes tcp://HOST:PORT or ipc://PATH, not '\(server)'")
         }
-        return try RemoteScorer(server, policy: RetryPolicy(timeout: .seconds(serverTimeout)))
+        return try RemoteScorer(
+            server, policy: RetryPolicy(timeout: .seconds(serverTimeout)), security: try securityOptions.load())
     }
 }
 

@@ -28,6 +28,7 @@ extension FailureCode {
             case .internalError: RAHF_STATUS_INTERNAL
             case .duplicateRequest: RAHF_STATUS_DUPLICATE_REQUEST
             case .unavailable: RAHF_STATUS_UNAVAILABLE
+            case .permissionDenied: RAHF_STATUS_PERMISSION_DENIED
             }
         return rahf_status(number)
     }
@@ -57,6 +58,7 @@ public func rahf_status_name(_ status: rahf_status) -> UnsafePointer<CChar>! {
         case RAHF_STATUS_INTERNAL: "INTERNAL"
         case RAHF_STATUS_DUPLICATE_REQUEST: "DUPLICATE_REQUEST"
         case RAHF_STATUS_UNAVAILABLE: "UNAVAILABLE"
+        case RAHF_STATUS_PERMISSION_DENIED: "PERMISSION_DENIED"
         default: "UNKNOWN"
         }
     return StaticText.pointer(name)

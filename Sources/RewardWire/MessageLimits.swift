@@ -7,6 +7,12 @@ package enum ProtocolVersion {
     package static let spoken: [UInt32] = [current]
 }
 
+/// Names in `Info.features`.
+package enum ProtocolFeature {
+    /// `Request.progress_ms`.
+    package static let progress = "progress"
+}
+
 /// What one message may hold, checked before anything of that size is taken or decoded.
 package struct MessageLimits: Sendable, Equatable {
     /// All frames of a message together. The default is 256 MiB.

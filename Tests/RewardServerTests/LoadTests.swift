@@ -147,26 +147,6 @@ import Testing
         scorer.open()
     }
 
-    @Test func workOfAClientThatIsGoneIsDropped() throws {
-        let scorer = try SlowScorer(isOpen: false)
-        let server = try RunningServer(scorer) { $0.queue.maxBatch = 1 }
-        do {
-            let leaving = try RawClient(server.endpoint)
-            try leaving.send(1, [TinyModel.item("gone")])
-            try leaving.send(2, (0..<50).map { _ in TinyModel.item("gone too") })
-            try leaving.wait { $0.queuedItems == 50 }
-        }
-        let staying = try RawClient(server.endpoint)
-        try staying.send(1, [TinyModel.item("stays")])
-        try staying.wait { $0.queuedItems == 51 }
-        scorer.open()
-        #expect(try staying.reply().header.items.map(\.status.code) == [.ok])
-        try staying.wait { $0.queuedItems == 0 }
-        // The first reply found nobody: of the 50 items behind it at most those started before that were computed.
-        #expect(scorer.batches.count <= 4)
-        try server.stop()
-    }
-
     @Test func aClientThatNeverReadsLosesItsRepliesAndNobodyElse() throws {
         let scorer = try SlowScorer()
         let server = try RunningServer(scorer) { $0.repliesPerClient = 2 }

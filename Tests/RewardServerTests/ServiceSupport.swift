@@ -108,10 +108,11 @@ struct RawClient {
     private let context: Context
     let socket: Socket
 
-    init(_ endpoint: String, _ kind: Socket.Kind = .dealer) throws {
+    init(_ endpoint: String, _ kind: Socket.Kind = .dealer, security: ClientSecurity? = nil) throws {
         context = try Context()
         socket = try Socket(kind, in: context)
         try socket.set(.linger(.zero))
+        if let security { try socket.set(.curveClient(security)) }
         try socket.connect(endpoint)
     }
 

@@ -43,7 +43,9 @@ import Testing
         let predictor = try Predictor.load(folder: Fixtures.path("RewardModelTests", "golden-multi-port"))
         let writer = ReplyWriter(
             model: predictor.info, limits: MessageLimits(),
-            queue: .init(maxBatch: 8, maxQueuedItems: 1, maxQueuedBytes: 1))
+            queue: .init(
+                maxBatch: 8, maxQueuedItems: 1, maxQueuedBytes: 1, maxClients: 1, maxUnreadBytes: 1,
+                maxWrongPerSecond: 1, maxPartialBytes: 1))
         let frames = writer.answers([1], answers, timings: WireTimings())
         return try ReplyMessage(frames: frames).predictions(count: answers.count)
     }

@@ -54,6 +54,12 @@ class FakeServer:
             delimited = frames[0] == b""
             frames = frames[1:] if delimited else frames
             request = pb.Request.FromString(frames[0])
+            if request.verb == pb.VERB_INFO:
+                # Clients ask by themselves whether this server tells of progress: it does not.
+                reply = base(request)
+                reply.info.protocol_versions.append(1)
+                self.socket.send_multipart([identity, *([b""] if delimited else []), reply.SerializeToString()])
+                continue
             self.requests.append(request)
             reply = self.answer(request, frames)
             if reply is not None:

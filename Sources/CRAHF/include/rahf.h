@@ -91,7 +91,8 @@ enum {
     RAHF_STATUS_FILE_ERROR = 17,          /* a file could not be read */
     RAHF_STATUS_INTERNAL = 18,            /* a fault of this library */
     RAHF_STATUS_DUPLICATE_REQUEST = 19,
-    RAHF_STATUS_UNAVAILABLE = 20
+    RAHF_STATUS_UNAVAILABLE = 20,
+    RAHF_STATUS_PERMISSION_DENIED = 21
 };
 
 /* The name of a status as in the protocol, for example "INVALID_IMAGE"; "UNKNOWN" for other numbers. Lives for ever. */

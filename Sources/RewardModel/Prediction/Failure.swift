@@ -47,6 +47,9 @@ public enum FailureCode: String, CaseIterable, Sendable {
     case duplicateRequest = "duplicate_request"
     /// No server answered.
     case unavailable
+    /// The server does not let this client in: its key is missing, unknown or revoked, or either side's encryption is
+    /// not the other's.
+    case permissionDenied = "permission_denied"
 
     /// True when the same request may succeed later.
     public var isRetryable: Bool {

@@ -6,18 +6,33 @@ import RewardWire
 struct ClientConnection {
     private let endpoint: String
     private let policy: RetryPolicy
+    private let security: ClientSecurity?
     private let context: Context
-    private var socket: Socket?
+    private var line: Line?
     private let prefix: [UInt8]
     private var serial: UInt64 = 0
+    /// True when the server says by itself that it is still at work.
+    var tellsProgress = false
 
-    init(endpoint: String, policy: RetryPolicy) throws(Failure) {
+    /// A socket and what libzmq tells about its connection.
+    private struct Line {
+        let monitor: SocketMonitor
+        let socket: Socket
+        var brokenHandshakes = 0
+        var hasConnected = false
+    }
+
+    init(endpoint: String, policy: RetryPolicy, security: ClientSecurity?) throws(Failure) {
         self.endpoint = endpoint
         self.policy = policy
+        self.security = security
         do { context = try Context() } catch { throw Failure(.unavailable, error.description) }
         var generator = SystemRandomNumberGenerator()
         prefix = withUnsafeBytes(of: generator.next() as UInt64, Array.init)
     }
+
+    /// How often a server that tells of progress is asked to; nil for others.
+    var progress: Duration? { tellsProgress ? policy.heartbeat / 2 : nil }
 
     /// No answer in time, or no sign of life.
     private struct Silence: Error, CustomStringConvertible {
@@ -26,15 +41,20 @@ struct ClientConnection {
 
     /// Sends a request and returns its reply, whatever its status.
     ///
-    /// - Parameter request: makes the message for a request id.
-    /// - Throws: `unavailable` when every try was in vain.
-    mutating func exchange(_ request: ([UInt8]) -> [[UInt8]]) throws(Failure) -> ReplyMessage {
+    /// - Parameters:
+    ///   - isImmediate: True for what a server answers at once, whatever it works at.
+    ///   - request: makes the message for a request id.
+    /// - Throws: `unavailable` when every try was in vain, `permissionDenied` when the server lets this client not in.
+    mutating func exchange(
+        isImmediate: Bool = false, _ request: ([UInt8]) -> [[UInt8]]
+    ) throws(Failure) -> ReplyMessage {
         var reason = ""
         for attempt in 0..<policy.tries {
             if attempt > 0 { Self.sleep(Self.backoff(attempt)) }
-            do { return try once(request) } catch {
+            do { return try once(isImmediate, request) } catch {
                 // A late answer to this try must never meet the next one.
-                socket = nil
+                line = nil
+                if let refusal = error as? Failure { throw refusal }
                 reason = "\(error)"
             }
         }
@@ -60,36 +80,59 @@ struct ClientConnection {
         return prefix + withUnsafeBytes(of: serial.bigEndian, Array.init)
     }
 
-    private mutating func once(_ request: ([UInt8]) -> [[UInt8]]) throws -> ReplyMessage {
+    private mutating func once(_ isImmediate: Bool, _ request: ([UInt8]) -> [[UInt8]]) throws -> ReplyMessage {
         let clock = ContinuousClock()
         let id = nextID()
-        let socket = try socket ?? open()
-        self.socket = socket
-        try socket.send(request(id))
+        var line = try line ?? open()
+        self.line = line
+        let frames = request(id)
+        try line.socket.send(frames)
         let sent = clock.now
         // The server answers at the timeout by itself; the second more is for the way back.
         let end = sent + policy.timeout + .seconds(1)
-        var ping: (id: [UInt8], at: ContinuousClock.Instant)?
-        var nextPing = sent + policy.heartbeat
+        let patience = max(policy.heartbeat * 2, .milliseconds(500))
+        let expectsSigns = isImmediate || tellsProgress
+        // A long message takes its time: a megabyte a second is granted before the first sign.
+        let bytes = frames.reduce(0) { $0 + $1.count }
+        var nextSign = sent + patience + .seconds(Double(bytes) / 1_000_000)
         while true {
             let now = clock.now
             if now >= end { throw Silence(description: "no answer within \(policy.timeout)") }
-            if now >= nextPing {
-                if ping != nil { throw Silence(description: "no sign of life for \(policy.heartbeat)") }
-                let name = nextID()
-                try socket.send(RequestWriter.health(id: name))
-                ping = (name, now)
-                nextPing = now + policy.heartbeat
-            }
-            _ = try Poll.wait(for: [socket], timeout: min(end, nextPing) - now)
-            guard let message = try socket.receive(maxFrames: 1 << 16) else { continue }
-            guard let reply = Self.read(message.frames) else { continue }
-            if reply.header.requestID.elementsEqual(id) { return reply }
-            if let sign = ping, reply.header.requestID.elementsEqual(sign.id) {
-                // A server younger than the request is a new one, which has never seen it.
-                let age = Duration.milliseconds(Int64(clamping: reply.header.health.uptimeMs))
-                if age < sign.at - sent { throw Silence(description: "the server was restarted") }
-                ping = nil
+            if expectsSigns, now >= nextSign { throw Silence(description: "no sign of life for \(patience)") }
+            let timeout = (expectsSigns ? min(end, nextSign) : end) - now
+            _ = try Poll.wait(for: [line.socket, line.monitor.socket], timeout: timeout)
+            try note(&line)
+            self.line = line
+            guard let message = try line.socket.receive(maxFrames: 1 << 16) else { continue }
+            guard let reply = Self.read(message.frames), reply.header.requestID.elementsEqual(id) else { continue }
+            guard reply.header.status.code == .inProgress else { return reply }
+            nextSign = clock.now + patience
+        }
+    }
+
+    /// Takes note of what became of the connection.
+    private func note(_ line: inout Line) throws {
+        while let event = try line.monitor.next() {
+            switch event {
+            case .handshakeSucceeded: line.hasConnected = true
+            case .refused: throw Failure(.permissionDenied, "\(endpoint) does not let this client's key in")
+            case .incompatible:
+                throw Failure(
+                    .permissionDenied,
+                    security == nil
+                        ? "\(endpoint) is encrypted, or no rahf server: its public key is needed"
+                        : "\(endpoint) is not encrypted, or no rahf server")
+            case .handshakeBroken where !line.hasConnected:
+                // A server that is just ending does so too, but not time and again.
+                line.brokenHandshakes += 1
+                guard line.brokenHandshakes < 10 else {
+                    throw Failure(
+                        .permissionDenied,
+                        security == nil
+                            ? "\(endpoint) is encrypted, or no rahf server"
+                            : "\(endpoint) does not have the public key it should")
+                }
+            default: break
             }
         }
     }
@@ -100,11 +143,15 @@ struct ClientConnection {
         return try? ReplyMessage(frames: frames)
     }
 
-    private func open() throws(ZeroMQError) -> Socket {
+    private func open() throws(ZeroMQError) -> Line {
         let socket = try Socket(.dealer, in: context)
         try socket.set(.linger(.zero))
         try socket.set(.ipv6(endpoint.hasPrefix("tcp://[")))
+        // Finds out about a server whose machine is gone, also while nothing is asked.
+        try socket.set(.heartbeat(interval: .seconds(5), timeout: .seconds(15)))
+        if let security { try socket.set(.curveClient(security)) }
+        let monitor = try SocketMonitor(socket, in: context)
         try socket.connect(endpoint)
-        return socket
+        return Line(monitor: monitor, socket: socket)
     }
 }

@@ -22,14 +22,20 @@ public final class RemoteScorer: Scorer {
 
     /// Connects and asks what is served.
     ///
-    /// - Parameter endpoint: `tcp://HOST:PORT` or `ipc://PATH`.
-    /// - Throws: `Failure`: `unavailable` when nobody answers, `unsupportedVersion` when no version is common.
-    public init(_ endpoint: String, policy: RetryPolicy = RetryPolicy()) throws(Failure) {
+    /// - Parameters:
+    ///   - endpoint: `tcp://HOST:PORT` or `ipc://PATH`.
+    ///   - security: Keys, for a server that encrypts. The default is none.
+    /// - Throws: `Failure`: `unavailable` when nobody answers, `unsupportedVersion` when no version is common,
+    ///   `permissionDenied` when the server does not let this client in, or is not who it should be.
+    public init(
+        _ endpoint: String, policy: RetryPolicy = RetryPolicy(), security: ClientSecurity? = nil
+    ) throws(Failure) {
         self.policy = policy
-        var connection = try ClientConnection(endpoint: endpoint, policy: policy)
-        let reply = try connection.exchange { RequestWriter.info(id: $0) }
+        var connection = try ClientConnection(endpoint: endpoint, policy: policy, security: security)
+        let reply = try connection.exchange(isImmediate: true) { RequestWriter.info(id: $0) }
         if let failure = reply.header.status.failure { throw failure }
         let wire = reply.header.info
+        connection.tellsProgress = wire.features.contains(ProtocolFeature.progress)
         let config: ModelConfig
         do { config = try ModelConfig.decode(Array(wire.configJson), path: endpoint) } catch { throw Failure(error) }
         info = ModelInfo(
@@ -99,7 +105,10 @@ public final class RemoteScorer: Scorer {
     private func send(_ items: [PredictionItem]) -> ([Result<Prediction, Failure>], retryAfter: Duration?) {
         do throws(Failure) {
             let reply = try connection.withLock { connection throws(Failure) in
-                try connection.exchange { RequestWriter.predict(items, id: $0, timeout: policy.timeout) }
+                let progress = connection.progress
+                return try connection.exchange {
+                    RequestWriter.predict(items, id: $0, timeout: policy.timeout, progress: progress)
+                }
             }
             if let failure = reply.header.status.failure {
                 return (items.map { _ in .failure(failure) }, reply.header.status.retryAfter)

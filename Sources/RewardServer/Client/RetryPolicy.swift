@@ -7,7 +7,7 @@ public struct RetryPolicy: Sendable, Equatable {
     public var tries: Int
     /// How long refusals that may pass (overload, draining) are waited out. The default is 5 minutes.
     public var patience: Duration
-    /// How often the server is asked for a sign of life while it works. Silence for as long means that it is gone.
+    /// The server says twice in this time that it is still at work; silence for twice as long means that it is gone.
     /// The default is 5 s.
     public var heartbeat: Duration
 

@@ -9,6 +9,9 @@ struct OpenRequest {
     let key: JobKey
     let arrived: Duration
     let deadline: Duration?
+    /// How often its sender wants to hear of it, and when next.
+    private let progress: Duration?
+    private(set) var nextProgress: Duration?
     private(set) var answers: [ItemAnswer?]
     private(set) var unanswered: Int
     private var started: Duration?
@@ -16,15 +19,22 @@ struct OpenRequest {
     private var largestBatch = 0
 
     init(
-        id: [UInt8], route: Listener.Route, key: JobKey, items: Int, arrived: Duration, deadline: Duration?
+        id: [UInt8], route: Listener.Route, key: JobKey, items: Int, arrived: Duration, deadline: Duration?,
+        progress: Duration? = nil
     ) {
         self.id = id
         self.route = route
         self.key = key
         self.arrived = arrived
         self.deadline = deadline
+        self.progress = progress
+        nextProgress = progress.map { arrived + $0 }
         answers = [ItemAnswer?](repeating: nil, count: items)
         unanswered = items
+    }
+
+    mutating func noteProgress(now: Duration) {
+        nextProgress = progress.map { now + $0 }
     }
 
     mutating func noteStart(batch: Int, now: Duration) {

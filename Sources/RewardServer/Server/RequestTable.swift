@@ -8,8 +8,26 @@ struct RequestTable {
     var isEmpty: Bool { requests.isEmpty }
     var count: Int { requests.count }
 
-    /// The earliest deadline of all.
-    var nextDeadline: Duration? { requests.values.compactMap(\.deadline).min() }
+    /// The earliest deadline, or moment to tell of progress, of all.
+    var nextEvent: Duration? {
+        var next: Duration?
+        for request in requests.values {
+            for moment in [request.deadline, request.nextProgress] {
+                if let moment { next = min(next ?? moment, moment) }
+            }
+        }
+        return next
+    }
+
+    /// The requests whose senders want to hear of them now.
+    mutating func takeDueProgress(now: Duration) -> [(id: [UInt8], route: Listener.Route)] {
+        var due: [(id: [UInt8], route: Listener.Route)] = []
+        for (key, request) in requests where request.nextProgress.map({ $0 <= now }) ?? false {
+            update(key) { $0.noteProgress(now: now) }
+            due.append((request.id, request.route))
+        }
+        return due
+    }
 
     /// A name that no other request has had: ids may be used again, and late results must not meet a namesake.
     mutating func nextKey(client: [UInt8]) -> JobKey {
@@ -23,7 +41,7 @@ struct RequestTable {
 
     mutating func open(_ request: OpenRequest) {
         requests[request.key] = request
-        names[JobKey(client: request.route.client, request: request.id)] = request.key
+        names[JobKey(client: request.key.client, request: request.id)] = request.key
     }
 
     mutating func update(_ key: JobKey, _ change: (inout OpenRequest) -> Void) {
@@ -44,20 +62,13 @@ struct RequestTable {
         requests.values.filter { $0.deadline.map { $0 <= now } ?? false }.compactMap { close($0.key) }
     }
 
-    mutating func closeAll() -> [OpenRequest] {
-        requests.keys.compactMap { close($0) }
-    }
-
-    /// Drops a client's requests and returns how many there were.
-    mutating func forget(client: [UInt8]) -> Int {
-        let keys = requests.keys.filter { $0.client == client }
-        for key in keys { _ = close(key) }
-        return keys.count
+    mutating func closeAll(where isMeant: (OpenRequest) -> Bool) -> [OpenRequest] {
+        requests.values.filter(isMeant).compactMap { close($0.key) }
     }
 
     private mutating func close(_ key: JobKey) -> OpenRequest? {
         guard let request = requests.removeValue(forKey: key) else { return nil }
-        names[JobKey(client: request.route.client, request: request.id)] = nil
+        names[JobKey(client: request.key.client, request: request.id)] = nil
         return request
     }
 }

@@ -36,17 +36,25 @@ package final class Server: Sendable {
     /// - Parameter onBound: is called once with the bound endpoints, before the first request is read.
     package func run(onBound: ([String]) -> Void = { _ in }) throws {
         let context = try Context()
-        let listener = try Listener(configuration, in: context)
+        let listener = try Listener(configuration, in: context, log: log) { [wakeUp] in wakeUp.signal() }
         onBound(listener.endpoints)
         let engine = EngineQueue(scorer, limits: configuration.limits, wakeUp: wakeUp)
         var loop = ServerLoop(configuration, listener, engine, model: scorer.info, log: log)
         engine.warmUp()
         while !loop.isDone {
-            if drainRequested.load(ordering: .acquiring) { loop.drain() }
+            if drainRequested.load(ordering: .acquiring) { loop.startDraining() }
             try loop.turn()
-            _ = try Poll.wait(for: [listener.socket], wakeUp: wakeUp, timeout: loop.timeToNextEvent)
+            let sockets = [listener.socket, listener.monitor.socket]
+            _ = try Poll.wait(for: sockets, wakeUp: wakeUp, timeout: loop.timeToNextEvent)
         }
         try loop.refuseTheRest()
+        try listener.close(linger: loop.timeToSend)
+    }
+
+    /// Reads the list of clients again, whether or not its file looks changed. Any thread.
+    package func reloadClients() {
+        guard let clients = configuration.security?.clients else { return }
+        if clients.reloadAndLog(log, always: true) { wakeUp.signal() }
     }
 
     /// Refuses new work from now on, answers what was accepted, then ends `run`. Any thread.

@@ -8,18 +8,32 @@ package struct ServerConfiguration: Sendable {
     package var limits = MessageLimits()
     /// The queue's bounds, the batch size and the wait for fuller batches.
     package var queue = SchedulerLimits()
-    /// How long a drain may take before what is left is answered as draining. The default is 30 s.
+    /// What connections may cost.
+    package var connections = ConnectionBounds()
+    /// How it encrypts, and who may connect. Nil: in the clear, everyone.
+    package var security: ServerSecurity?
+    /// How long it says that it is not ready before it refuses new work, so that balancers can turn away. The default
+    /// is none: both begin at once.
+    package var unreadyTime = Duration.zero
+    /// How long a drain may take, from its request to the end of `run`. What is not done shortly before is answered as
+    /// draining. The default is 30 s.
     package var drainTime = Duration.seconds(30)
     /// Replies kept for a client that does not read them. The default is 32; the next one costs it all it has queued.
     package var repliesPerClient = 32
     /// Messages of one client that wait in memory before the network's own back pressure. The default is 8.
     package var messagesPerClient = 8
 
+    /// Is told what happens, on the sockets' thread: it must not wait for anything.
+    package var observe: @Sendable (ServerEvent) -> Void = { _ in }
+
     package init(addresses: [BindAddress]) {
         self.addresses = addresses
     }
 
     var queueLimits: ReplyWriter.QueueLimits {
-        .init(maxBatch: queue.maxBatch, maxQueuedItems: queue.maxQueuedItems, maxQueuedBytes: queue.maxQueuedBytes)
+        .init(
+            maxBatch: queue.maxBatch, maxQueuedItems: queue.maxQueuedItems, maxQueuedBytes: queue.maxQueuedBytes,
+            maxClients: connections.maxClients, maxUnreadBytes: connections.maxUnreadBytes,
+            maxWrongPerSecond: connections.maxWrongPerSecond, maxPartialBytes: connections.maxPartialBytes)
     }
 }

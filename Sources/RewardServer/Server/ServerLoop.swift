@@ -4,17 +4,35 @@ import RewardWire
 
 /// What the sockets' thread does in one turn: read, answer, start batches. It never waits for the model.
 struct ServerLoop {
-    private let configuration: ServerConfiguration
-    private let listener: Listener
-    private let engine: EngineQueue
-    private let replies: ReplyWriter
-    private let log: Logger
+    let configuration: ServerConfiguration
+    let listener: Listener
+    let engine: EngineQueue
+    let replies: ReplyWriter
+    let log: Logger
+    // The steady clock: setting the machine's time has no effect on deadlines.
     private let epoch = ContinuousClock.now
-    private var scheduler: Scheduler<RequestItem>
-    private var requests = RequestTable()
-    private var running: [Int: [Ticket]] = [:]
-    private var isWarm = false
-    private var drainEnd: Duration?
+    var scheduler: Scheduler<RequestItem>
+    var requests = RequestTable()
+    var connections: Connections
+    var running: [Int: Batch] = [:]
+    var isWarm = false
+    private(set) var drain: Drain?
+    private var clientsGeneration = 0
+
+    struct Batch {
+        var tickets: [Ticket]
+        var started: Duration
+    }
+
+    /// How the server comes to its end.
+    struct Drain {
+        /// New work is refused from then on.
+        var refuseFrom: Duration
+        /// What is left then is answered as draining.
+        var abandonAt: Duration
+        /// `run` returns by then.
+        var end: Duration
+    }
 
     init(
         _ configuration: ServerConfiguration, _ listener: Listener, _ engine: EngineQueue, model: ModelInfo, log: Logger
@@ -24,117 +42,78 @@ struct ServerLoop {
         self.engine = engine
         self.log = log
         scheduler = Scheduler(limits: configuration.queue)
+        connections = Connections(configuration.connections, maxMessageBytes: configuration.limits.maxMessageBytes)
         replies = ReplyWriter(model: model, limits: configuration.limits, queue: configuration.queueLimits)
+        clientsGeneration = configuration.security?.clients?.generation ?? 0
     }
 
-    private var now: Duration { ContinuousClock.now - epoch }
+    var now: Duration { ContinuousClock.now - epoch }
 
     /// True when draining, and every accepted request has been answered.
-    var isDone: Bool { drainEnd != nil && requests.isEmpty }
+    var isDone: Bool { scheduler.isDraining && requests.isEmpty }
+
+    /// How long replies may still take on their way when `isDone`.
+    var timeToSend: Duration { min(max((drain?.end ?? now) - now, .milliseconds(100)), .seconds(5)) }
 
     /// Nil: nothing happens until somebody sends or the engine reports.
     var timeToNextEvent: Duration? {
         if isDone { return .zero }
         let now = now
-        let next = [isWarm ? scheduler.nextEvent(now: now) : nil, requests.nextDeadline, drainEnd]
-            .compactMap { $0 }.min()
+        let ready = isWarm ? scheduler.nextEvent(now: now) : nil
+        let ends = drain.map { scheduler.isDraining ? $0.abandonAt : $0.refuseFrom }
+        let next = [ready, requests.nextEvent, ends, connections.nextCheck].compactMap { $0 }.min()
         // A batch that is due while the engine is busy has no event: the engine's report wakes the loop.
         return next.map { max($0 - now, .zero) }
     }
 
     mutating func turn() throws {
-        // A bounded number, so that a flood of messages cannot keep finished work from its clients.
-        for _ in 0..<64 {
-            guard let arrival = try listener.receive() else { break }
-            handle(arrival)
-        }
+        let isEmpty = try readMessages()
+        try noteConnections()
+        // What has not been read yet must not be taken for a part of a message.
+        if isEmpty { closePartial() }
+        dropRevoked()
         for report in engine.takeReports() { try handle(report) }
+        goOnDraining()
         answerOverdue()
+        tellProgress()
         startBatch()
     }
 
-    mutating func drain() {
-        guard drainEnd == nil else { return }
-        log.info("draining", metadata: ["requests": "\(requests.count)", "queued_items": "\(scheduler.queuedItems)"])
-        scheduler.drain()
-        drainEnd = now + configuration.drainTime
+    /// A bounded number, so that a flood of messages cannot keep finished work from its clients. True: there are no more.
+    private mutating func readMessages() throws -> Bool {
+        for _ in 0..<64 {
+            guard let arrival = try listener.receive() else { return true }
+            configuration.observe(.received(bytes: arrival.bytes))
+            try handle(arrival)
+        }
+        return false
     }
 
     /// Answers what arrived too late to be taken, so that its senders need not wait in vain.
     mutating func refuseTheRest() throws {
-        while let arrival = try listener.receive() { handle(arrival) }
-    }
-
-    // MARK: Arrivals
-
-    private mutating func handle(_ arrival: Listener.Arrival) {
-        let message: RequestMessage
-        do throws(RequestMessage.Refusal) {
-            message = try RequestMessage(
-                frames: arrival.frames, discardedFrames: arrival.discardedFrames,
-                discardedBytes: arrival.discardedBytes, limits: configuration.limits)
-        } catch {
-            log.debug("refused a message", metadata: ["code": "\(error.failure.code.rawValue)"])
-            send(replies.refusal(error.id, error.failure), to: arrival.route)
-            return
-        }
-        switch message.action {
-        case .predict(let items): accept(message, items, arrival.route)
-        case .info: send(replies.info(message.id), to: arrival.route)
-        case .health: send(replies.health(message.id, health), to: arrival.route)
-        case .cancel(let target): cancel(target, message.id, arrival.route)
+        for _ in 0..<10_000 {
+            guard let arrival = try listener.receive() else { return }
+            try handle(arrival)
         }
     }
 
-    private mutating func accept(_ message: RequestMessage, _ items: [RequestItem], _ route: Listener.Route) {
-        let now = now
-        guard !requests.contains(client: route.client, id: message.id) else {
-            let failure = Failure(.duplicateRequest, "a request of this connection with this id is still open")
-            return send(replies.refusal(message.id, failure), to: route)
-        }
-        let deadline = message.timeout.map { now + $0 }
-        let key = requests.nextKey(client: route.client)
-        do throws(SchedulerRefusal) {
-            _ = scheduler.expire(now: now)
-            try scheduler.submit(
-                key, items: items.map { SchedulerItem($0, bytes: $0.bytes) }, deadline: deadline, now: now)
-        } catch {
-            let (failure, retryAfter) = Self.failure(error, configuration.queue)
-            log.debug("refused a request", metadata: ["code": "\(failure.code.rawValue)", "items": "\(items.count)"])
-            return send(replies.refusal(message.id, failure, retryAfter: retryAfter), to: route)
-        }
-        requests.open(
-            OpenRequest(
-                id: message.id, route: route, key: key, items: items.count, arrived: now, deadline: deadline))
+    // MARK: Draining
+
+    /// Says that it is not ready at once, refuses new work after `unreadyTime`, and ends within `drainTime`.
+    mutating func startDraining() {
+        guard drain == nil else { return }
+        let (now, time) = (now, configuration.drainTime)
+        // The last replies need a moment on their way, which is a part of the time given.
+        let flush = min(Duration.seconds(1), time / 5)
+        drain = Drain(
+            refuseFrom: now + min(configuration.unreadyTime, time), abandonAt: now + time - flush, end: now + time)
+        goOnDraining()
     }
 
-    private static func failure(_ refusal: SchedulerRefusal, _ limits: SchedulerLimits) -> (Failure, Duration?) {
-        switch refusal {
-        case .draining: (Failure.draining, nil)
-        case .duplicate: (Failure(.duplicateRequest, "this request is still open"), nil)
-        case .empty: (Failure(.invalidRequest, "the request has no items"), nil)
-        case .expired: (Failure(.deadlineExceeded, "the deadline had passed on arrival"), nil)
-        case .tooLarge(let items, let bytes):
-            (
-                Failure(
-                    .tooLarge,
-                    "\(items) items of \(bytes) bytes; the queue holds \(limits.maxQueuedItems) of \(limits.maxQueuedBytes)"
-                ), nil
-            )
-        case .overloaded(let delay): (Failure(.overloaded, "the queue is full"), delay)
-        }
-    }
-
-    private var health: WireHealth {
-        var health = WireHealth()
-        health.live = true
-        health.ready = isWarm && drainEnd == nil
-        health.draining = drainEnd != nil
-        health.queuedItems = UInt32(clamping: scheduler.queuedItems)
-        health.queuedBytes = UInt64(scheduler.queuedBytes)
-        health.runningItems = UInt32(clamping: running.values.reduce(0) { $0 + $1.count })
-        health.uptimeMs = UInt64(now / .milliseconds(1))
-        return health
+    private mutating func goOnDraining() {
+        guard let drain, drain.refuseFrom <= now, !scheduler.isDraining else { return }
+        log.info("draining", metadata: ["requests": "\(requests.count)", "queued_items": "\(scheduler.queuedItems)"])
+        scheduler.drain()
     }
 
     // MARK: The engine
@@ -145,8 +124,9 @@ struct ServerLoop {
         _ = scheduler.expire(now: now)
         guard let batch = scheduler.nextBatch(now: now) else { return }
         let tickets = batch.entries.map(\.ticket)
-        running[batch.number] = tickets
+        running[batch.number] = Batch(tickets: tickets, started: now)
         for ticket in tickets { requests.update(ticket.key) { $0.noteStart(batch: tickets.count, now: now) } }
+        configuration.observe(.batchStarted(items: tickets.count))
         engine.start(batch: batch.number, batch.entries.map(\.payload))
     }
 
@@ -159,7 +139,9 @@ struct ServerLoop {
         case .finished(let number, let answers):
             let now = now
             scheduler.finish(number, now: now)
-            for (ticket, answer) in zip(running.removeValue(forKey: number) ?? [], answers) {
+            guard let batch = running.removeValue(forKey: number) else { return }
+            configuration.observe(.batchFinished(items: batch.tickets.count, seconds: now - batch.started))
+            for (ticket, answer) in zip(batch.tickets, answers) {
                 // Cancelled and overdue requests are answered and gone; their late results go nowhere.
                 requests.update(ticket.key) { $0.set(answer, at: ticket.index, now: now) }
                 if let done = requests.closeIfAnswered(ticket.key) { reply(done) }
@@ -167,69 +149,16 @@ struct ServerLoop {
         }
     }
 
-    // MARK: Ends
+    // MARK: Revoked keys
 
-    private mutating func answerOverdue() {
-        let now = now
-        _ = scheduler.expire(now: now)
-        for request in requests.closeOverdue(now: now) {
-            let failure = Failure(.deadlineExceeded, "the time given ended before this item was done")
-            reply(request, missing: ItemAnswer(failure))
-        }
-        guard let drainEnd, drainEnd <= now else { return }
-        _ = scheduler.abandon()
-        for request in requests.closeAll() { reply(request, missing: ItemAnswer(.draining)) }
-    }
-
-    private mutating func cancel(_ target: [UInt8], _ id: [UInt8], _ route: Listener.Route) {
-        let request = requests.close(client: route.client, id: target)
-        if let request {
+    /// Ends what is open for clients whose keys are no longer in the list.
+    private mutating func dropRevoked() {
+        guard let clients = configuration.security?.clients, clients.generation != clientsGeneration else { return }
+        clientsGeneration = clients.generation
+        for request in requests.closeAll(where: { !clients.admits($0.route.user) }) {
             _ = scheduler.cancel(request.key)
-            reply(request, missing: ItemAnswer(Failure(.cancelled, "cancelled by its sender")))
+            reply(request, missing: ItemAnswer(Failure.revoked))
         }
-        send(replies.cancelled(id, found: request != nil, items: request?.unanswered ?? 0), to: route)
+        for _ in 0..<connections.closeAll(where: { !clients.admits($0) }, now: now) { noteClosed(.revoked) }
     }
-
-    private mutating func reply(_ request: OpenRequest, missing: @autoclosure () -> ItemAnswer = .lost) {
-        let now = now
-        let timings = request.timings(now: now)
-        let answers = request.completed(missing())
-        log.debug(
-            "answered",
-            metadata: [
-                "request": "\(hex(request.id))", "items": "\(answers.count)",
-                "failed": "\(answers.count { $0.message.status.code != .ok })", "queue_ms": "\(timings.queueMs)",
-                "compute_ms": "\(timings.computeMs)", "batch": "\(timings.batchSize)",
-            ])
-        send(replies.answers(request.id, answers, timings: timings), to: request.route)
-    }
-
-    private mutating func send(_ frames: [[UInt8]], to route: Listener.Route) {
-        let reason: String
-        do throws(ZeroMQError) {
-            switch try listener.send(frames, to: route) {
-            case .sent: return
-            case .gone: reason = "the client is gone"
-            case .stuck: reason = "the client does not read its replies"
-            }
-        } catch { reason = error.description }
-        let dropped = scheduler.forget(client: route.client)
-        let requests = requests.forget(client: route.client)
-        log.notice(
-            "dropped a reply",
-            metadata: ["reason": "\(reason)", "requests": "\(requests)", "queued_items": "\(dropped.count)"])
-    }
-}
-
-extension Failure {
-    fileprivate static let draining = Failure(.draining, "the server is shutting down")
-}
-
-extension ItemAnswer {
-    fileprivate static let draining = ItemAnswer(Failure.draining)
-    fileprivate static let lost = ItemAnswer(Failure(.internalError, "the item got no answer"))
-}
-
-private func hex(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }

@@ -10,17 +10,20 @@ package struct BindAddress: Sendable, Equatable {
             switch self {
             case .malformed(let text): "\"\(text)\" is neither tcp://HOST:PORT nor ipc://PATH"
             case .notLoopback(let text):
-                "\(text) can be reached from other machines without encryption; bind to 127.0.0.1, or give --insecure"
+                """
+                \(text) can be reached from other machines without encryption; bind to 127.0.0.1, give --curve-secret, \
+                or --insecure
+                """
             }
         }
     }
 
     package let endpoint: String
 
-    /// Checks the form, and that TCP stays on this machine unless `insecure`.
+    /// Checks the form, and that TCP stays on this machine unless it is `encrypted`, or `insecure` by request.
     ///
     /// Only literal loopback addresses count as loopback: a name could resolve to anything.
-    package init(_ text: String, insecure: Bool = false) throws(Refusal) {
+    package init(_ text: String, encrypted: Bool = false, insecure: Bool = false) throws(Refusal) {
         if text.hasPrefix("ipc://"), text.utf8.count > 6, !text.utf8.contains(0) {
             endpoint = text
             return
@@ -32,7 +35,7 @@ package struct BindAddress: Sendable, Equatable {
         guard !host.isEmpty, port == "*" || (UInt16(port) != nil && !port.hasPrefix("+")) else {
             throw .malformed(text)
         }
-        guard insecure || Self.isLoopback(host) else { throw .notLoopback(text) }
+        guard encrypted || insecure || Self.isLoopback(host) else { throw .notLoopback(text) }
         endpoint = text
     }
 

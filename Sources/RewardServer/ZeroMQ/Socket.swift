@@ -4,13 +4,15 @@ import Glibc
 /// One libzmq socket. It belongs to the thread that made it.
 package final class Socket {
     package enum Kind: Sendable {
-        case router, dealer, request
+        case router, dealer, request, reply, pair
 
         var number: Int32 {
             switch self {
             case .router: ZMQ_ROUTER
             case .dealer: ZMQ_DEALER
             case .request: ZMQ_REQ
+            case .reply: ZMQ_REP
+            case .pair: ZMQ_PAIR
             }
         }
     }
@@ -22,6 +24,10 @@ package final class Socket {
         /// Frames past the limits, read and thrown away.
         package var discardedFrames = 0
         package var discardedBytes = 0
+        /// The connection it came over, by its descriptor; nil for messages within the process.
+        package var connection: Int32?
+        /// What the authenticator calls its sender; nil without one.
+        package var user: String?
     }
 
     private let context: Context
@@ -85,6 +91,12 @@ package final class Socket {
                 case EAGAIN where received.frames.isEmpty && received.discardedFrames == 0: return nil
                 default: throw .last("receive")
                 }
+            }
+            // A ROUTER's first frame lacks these when a poll saw the message before.
+            if received.connection == nil, received.frames.count < 2 {
+                let connection = zmq_msg_get(&message, ZMQ_SRCFD)
+                received.connection = connection >= 0 ? connection : nil
+                received.user = zmq_msg_gets(&message, "User-Id").map { String(cString: $0) }
             }
             let size = zmq_msg_size(&message)
             if received.discardedFrames == 0, received.frames.count < maxFrames, size <= maxBytes - kept {

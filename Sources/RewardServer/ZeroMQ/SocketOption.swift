@@ -1,7 +1,7 @@
 import CZeroMQ
 
 /// The socket options we set, each with its own type.
-package enum SocketOption: Sendable, Equatable {
+package enum SocketOption: Sendable {
     /// How long a closed socket keeps trying to send. libzmq's default is for ever, which blocks exit.
     case linger(Duration)
     /// Largest frame in bytes; a peer that sends a larger one is disconnected. libzmq's default is no limit.
@@ -19,6 +19,14 @@ package enum SocketOption: Sendable, Equatable {
     case ipv6(Bool)
     /// The peer's name a ROUTER sees, 1 to 255 bytes.
     case routingID([UInt8])
+    /// ROUTER: a peer that comes back under its name takes the place of its dead connection.
+    case handover(Bool)
+    /// How long a connection may take to introduce itself before it is closed.
+    case handshake(Duration)
+    /// Encrypt as a server: clients must know our public key. With `authenticate`, an `Authenticator` decides on each.
+    case curveServer(CurveKeyPair, authenticate: Bool)
+    /// Encrypt as a client, to the server of this public key only.
+    case curveClient(ClientSecurity)
 }
 
 extension Socket {
@@ -42,7 +50,23 @@ extension Socket {
             guard zmq_setsockopt(pointer, ZMQ_ROUTING_ID, bytes, bytes.count) == 0 else {
                 throw .last("set a routing id of \(bytes.count) bytes")
             }
+        case .handover(let on): try set(ZMQ_ROUTER_HANDOVER, on ? 1 : 0, "handover")
+        case .handshake(let duration): try set(ZMQ_HANDSHAKE_IVL, duration.milliseconds, "handshake interval")
+        case .curveServer(let keys, let authenticate):
+            try set(ZMQ_CURVE_SERVER, 1, "CURVE server")
+            try set(ZMQ_CURVE_SECRETKEY, keys.secretKey.bytes, "secret key")
+            guard authenticate else { return }
+            try set(ZMQ_ZAP_DOMAIN, Array("rahf".utf8), "ZAP domain")
+        case .curveClient(let security):
+            try set(ZMQ_CURVE_SERVERKEY, security.serverKey.bytes, "server's key")
+            try set(ZMQ_CURVE_PUBLICKEY, security.keys.publicKey.bytes, "public key")
+            try set(ZMQ_CURVE_SECRETKEY, security.keys.secretKey.bytes, "secret key")
         }
+    }
+
+    /// The message of a failure names the option and never the bytes.
+    private func set(_ number: Int32, _ bytes: [UInt8], _ name: String) throws(ZeroMQError) {
+        guard zmq_setsockopt(pointer, number, bytes, bytes.count) == 0 else { throw .last("set the \(name)") }
     }
 
     private func set(_ number: Int32, _ value: Int32, _ name: String) throws(ZeroMQError) {

@@ -327,6 +327,10 @@ package nonisolated enum WireStatusCode: SwiftProtobuf.Enum, Swift.CaseIterable 
   case `internal` // = 18
   case duplicateRequest // = 19
   case unavailable // = 20
+  case permissionDenied // = 21
+
+  /// Not an answer: the request is still open, and its answer is still to come. Sent only to those who ask for it.
+  case inProgress // = 22
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -356,6 +360,8 @@ package nonisolated enum WireStatusCode: SwiftProtobuf.Enum, Swift.CaseIterable 
     case 18: self = .internal
     case 19: self = .duplicateRequest
     case 20: self = .unavailable
+    case 21: self = .permissionDenied
+    case 22: self = .inProgress
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -383,6 +389,8 @@ package nonisolated enum WireStatusCode: SwiftProtobuf.Enum, Swift.CaseIterable 
     case .internal: return 18
     case .duplicateRequest: return 19
     case .unavailable: return 20
+    case .permissionDenied: return 21
+    case .inProgress: return 22
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -410,6 +418,8 @@ package nonisolated enum WireStatusCode: SwiftProtobuf.Enum, Swift.CaseIterable 
     .internal,
     .duplicateRequest,
     .unavailable,
+    .permissionDenied,
+    .inProgress,
   ]
 
 }
@@ -452,6 +462,11 @@ package nonisolated struct WireRequest: Sendable {
 
   /// CANCEL only: the request to drop, of the same connection.
   package var cancelRequestID: Data = Data()
+
+  /// SCORE and GRADIENT only. Milliseconds, at least 100: while the request is open, the server sends an IN_PROGRESS
+  /// reply this often, the first after as long. 0: never. Only for sockets that may receive more than one reply, and of
+  /// servers whose `info.features` has "progress".
+  package var progressMs: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1172,67 +1187,153 @@ package nonisolated struct WireTimings: Sendable {
   package init() {}
 }
 
-package nonisolated struct WireInfo: @unchecked Sendable {
+package nonisolated struct WireInfo: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var protocolVersions: [UInt32] {
-    get {_storage._protocolVersions}
-    set {_uniqueStorage()._protocolVersions = newValue}
-  }
+  package var protocolVersions: [UInt32] = []
 
   package var limits: WireLimits {
-    get {_storage._limits ?? WireLimits()}
-    set {_uniqueStorage()._limits = newValue}
+    get {_limits ?? WireLimits()}
+    set {_limits = newValue}
   }
   /// Returns true if `limits` has been explicitly set.
-  package var hasLimits: Bool {_storage._limits != nil}
+  package var hasLimits: Bool {self._limits != nil}
   /// Clears the value of `limits`. Subsequent reads from it will return its default value.
-  package mutating func clearLimits() {_uniqueStorage()._limits = nil}
+  package mutating func clearLimits() {self._limits = nil}
 
   /// "multi_head" or "augmented_prompt".
-  package var variant: String {
-    get {_storage._variant}
-    set {_uniqueStorage()._variant = newValue}
-  }
+  package var variant: String = String()
 
-  package var parameterCount: UInt64 {
-    get {_storage._parameterCount}
-    set {_uniqueStorage()._parameterCount = newValue}
-  }
+  package var parameterCount: UInt64 = 0
 
   /// The network's input, in pixels. Other sizes are resampled.
-  package var inputWidth: UInt32 {
-    get {_storage._inputWidth}
-    set {_uniqueStorage()._inputWidth = newValue}
-  }
+  package var inputWidth: UInt32 = 0
 
-  package var inputHeight: UInt32 {
-    get {_storage._inputHeight}
-    set {_uniqueStorage()._inputHeight = newValue}
-  }
+  package var inputHeight: UInt32 = 0
 
-  package var heatmapWidth: UInt32 {
-    get {_storage._heatmapWidth}
-    set {_uniqueStorage()._heatmapWidth = newValue}
-  }
+  package var heatmapWidth: UInt32 = 0
 
-  package var heatmapHeight: UInt32 {
-    get {_storage._heatmapHeight}
-    set {_uniqueStorage()._heatmapHeight = newValue}
-  }
+  package var heatmapHeight: UInt32 = 0
 
-  /// Optional parts of the protocol this server has. None is defined yet.
-  package var features: [String] {
-    get {_storage._features}
-    set {_uniqueStorage()._features = newValue}
-  }
+  /// Optional parts of the protocol this server has: "progress" (Request.progress_ms).
+  package var features: [String] = []
 
   /// The model's config.json: sizes, heads, preprocessing, task texts.
-  package var configJson: Data {
-    get {_storage._configJson}
-    set {_uniqueStorage()._configJson = newValue}
+  package var configJson: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _limits: WireLimits? = nil
+}
+
+/// Whatever is above one of these is refused with TOO_LARGE or PROMPT_TOO_LONG.
+package nonisolated struct WireLimits: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// All frames of one message. One frame above this disconnects its sender without an answer.
+  package var maxMessageBytes: UInt64 {
+    get {_storage._maxMessageBytes}
+    set {_uniqueStorage()._maxMessageBytes = newValue}
+  }
+
+  /// Header included, delimiter not.
+  package var maxFrames: UInt32 {
+    get {_storage._maxFrames}
+    set {_uniqueStorage()._maxFrames = newValue}
+  }
+
+  /// The header frame.
+  package var maxHeaderBytes: UInt64 {
+    get {_storage._maxHeaderBytes}
+    set {_uniqueStorage()._maxHeaderBytes = newValue}
+  }
+
+  package var maxItems: UInt32 {
+    get {_storage._maxItems}
+    set {_uniqueStorage()._maxItems = newValue}
+  }
+
+  package var maxRequestIDBytes: UInt32 {
+    get {_storage._maxRequestIDBytes}
+    set {_uniqueStorage()._maxRequestIDBytes = newValue}
+  }
+
+  package var maxImageSide: UInt32 {
+    get {_storage._maxImageSide}
+    set {_uniqueStorage()._maxImageSide = newValue}
+  }
+
+  package var maxImagePixels: UInt64 {
+    get {_storage._maxImagePixels}
+    set {_uniqueStorage()._maxImagePixels = newValue}
+  }
+
+  package var maxPromptBytes: UInt32 {
+    get {_storage._maxPromptBytes}
+    set {_uniqueStorage()._maxPromptBytes = newValue}
+  }
+
+  package var maxPromptWords: UInt32 {
+    get {_storage._maxPromptWords}
+    set {_uniqueStorage()._maxPromptWords = newValue}
+  }
+
+  package var maxPromptTokens: UInt32 {
+    get {_storage._maxPromptTokens}
+    set {_uniqueStorage()._maxPromptTokens = newValue}
+  }
+
+  /// Of one item's objective.
+  package var maxHeatmapTerms: UInt32 {
+    get {_storage._maxHeatmapTerms}
+    set {_uniqueStorage()._maxHeatmapTerms = newValue}
+  }
+
+  /// Items of one pass.
+  package var maxBatch: UInt32 {
+    get {_storage._maxBatch}
+    set {_uniqueStorage()._maxBatch = newValue}
+  }
+
+  /// More waiting than this: OVERLOADED.
+  package var maxQueuedItems: UInt32 {
+    get {_storage._maxQueuedItems}
+    set {_uniqueStorage()._maxQueuedItems = newValue}
+  }
+
+  package var maxQueuedBytes: UInt64 {
+    get {_storage._maxQueuedBytes}
+    set {_uniqueStorage()._maxQueuedBytes = newValue}
+  }
+
+  /// Connections with something to ask. Requests of further ones: OVERLOADED.
+  package var maxClients: UInt32 {
+    get {_storage._maxClients}
+    set {_uniqueStorage()._maxClients = newValue}
+  }
+
+  /// Replies that one client has not read. It loses those beyond, and what it has queued.
+  package var maxUnreadBytes: UInt64 {
+    get {_storage._maxUnreadBytes}
+    set {_uniqueStorage()._maxUnreadBytes = newValue}
+  }
+
+  /// Messages within a second that one connection may send wrong. It is closed at the next one.
+  package var maxWrongPerSecond: UInt32 {
+    get {_storage._maxWrongPerSecond}
+    set {_uniqueStorage()._maxWrongPerSecond = newValue}
+  }
+
+  /// Messages of all connections that have begun and not ended. The one with the most is closed.
+  package var maxPartialBytes: UInt64 {
+    get {_storage._maxPartialBytes}
+    set {_uniqueStorage()._maxPartialBytes = newValue}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1240,51 +1341,6 @@ package nonisolated struct WireInfo: @unchecked Sendable {
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
-}
-
-/// Whatever is above one of these is refused with TOO_LARGE or PROMPT_TOO_LONG.
-package nonisolated struct WireLimits: Sendable {
-  // SwiftProtobuf.Message conformance is added in an extension below. See the
-  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
-  // methods supported on all messages.
-
-  /// All frames of one message. One frame above this disconnects its sender without an answer.
-  package var maxMessageBytes: UInt64 = 0
-
-  /// Header included, delimiter not.
-  package var maxFrames: UInt32 = 0
-
-  /// The header frame.
-  package var maxHeaderBytes: UInt64 = 0
-
-  package var maxItems: UInt32 = 0
-
-  package var maxRequestIDBytes: UInt32 = 0
-
-  package var maxImageSide: UInt32 = 0
-
-  package var maxImagePixels: UInt64 = 0
-
-  package var maxPromptBytes: UInt32 = 0
-
-  package var maxPromptWords: UInt32 = 0
-
-  package var maxPromptTokens: UInt32 = 0
-
-  /// Of one item's objective.
-  package var maxHeatmapTerms: UInt32 = 0
-
-  /// Items of one pass.
-  package var maxBatch: UInt32 = 0
-
-  /// More waiting than this: OVERLOADED.
-  package var maxQueuedItems: UInt32 = 0
-
-  package var maxQueuedBytes: UInt64 = 0
-
-  package var unknownFields = SwiftProtobuf.UnknownStorage()
-
-  package init() {}
 }
 
 package nonisolated struct WireHealth: Sendable {
@@ -1358,7 +1414,7 @@ nonisolated extension WireReduction: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension WireStatusCode: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATUS_CODE_UNSPECIFIED\0\u{1}STATUS_CODE_OK\0\u{1}STATUS_CODE_INVALID_REQUEST\0\u{1}STATUS_CODE_UNSUPPORTED_VERSION\0\u{1}STATUS_CODE_UNKNOWN_VERB\0\u{1}STATUS_CODE_TOO_LARGE\0\u{1}STATUS_CODE_INVALID_IMAGE\0\u{1}STATUS_CODE_UNSUPPORTED_IMAGE\0\u{1}STATUS_CODE_INVALID_PIXELS\0\u{1}STATUS_CODE_INVALID_PROMPT\0\u{1}STATUS_CODE_PROMPT_TOO_LONG\0\u{1}STATUS_CODE_OVERLOADED\0\u{1}STATUS_CODE_DEADLINE_EXCEEDED\0\u{1}STATUS_CODE_CANCELLED\0\u{1}STATUS_CODE_DRAINING\0\u{1}STATUS_CODE_INVALID_MODEL\0\u{1}STATUS_CODE_NON_FINITE_RESULT\0\u{1}STATUS_CODE_FILE_ERROR\0\u{1}STATUS_CODE_INTERNAL\0\u{1}STATUS_CODE_DUPLICATE_REQUEST\0\u{1}STATUS_CODE_UNAVAILABLE\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATUS_CODE_UNSPECIFIED\0\u{1}STATUS_CODE_OK\0\u{1}STATUS_CODE_INVALID_REQUEST\0\u{1}STATUS_CODE_UNSUPPORTED_VERSION\0\u{1}STATUS_CODE_UNKNOWN_VERB\0\u{1}STATUS_CODE_TOO_LARGE\0\u{1}STATUS_CODE_INVALID_IMAGE\0\u{1}STATUS_CODE_UNSUPPORTED_IMAGE\0\u{1}STATUS_CODE_INVALID_PIXELS\0\u{1}STATUS_CODE_INVALID_PROMPT\0\u{1}STATUS_CODE_PROMPT_TOO_LONG\0\u{1}STATUS_CODE_OVERLOADED\0\u{1}STATUS_CODE_DEADLINE_EXCEEDED\0\u{1}STATUS_CODE_CANCELLED\0\u{1}STATUS_CODE_DRAINING\0\u{1}STATUS_CODE_INVALID_MODEL\0\u{1}STATUS_CODE_NON_FINITE_RESULT\0\u{1}STATUS_CODE_FILE_ERROR\0\u{1}STATUS_CODE_INTERNAL\0\u{1}STATUS_CODE_DUPLICATE_REQUEST\0\u{1}STATUS_CODE_UNAVAILABLE\0\u{1}STATUS_CODE_PERMISSION_DENIED\0\u{1}STATUS_CODE_IN_PROGRESS\0")
 }
 
 nonisolated extension WireEnvelope: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -1398,7 +1454,7 @@ nonisolated extension WireEnvelope: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Request"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}protocol_version\0\u{3}request_id\0\u{1}verb\0\u{3}timeout_ms\0\u{1}items\0\u{3}cancel_request_id\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}protocol_version\0\u{3}request_id\0\u{1}verb\0\u{3}timeout_ms\0\u{1}items\0\u{3}cancel_request_id\0\u{3}progress_ms\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1412,6 +1468,7 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 4: try { try decoder.decodeSingularUInt32Field(value: &self.timeoutMs) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.items) }()
       case 6: try { try decoder.decodeSingularBytesField(value: &self.cancelRequestID) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.progressMs) }()
       default: break
       }
     }
@@ -1436,6 +1493,9 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
     if !self.cancelRequestID.isEmpty {
       try visitor.visitSingularBytesField(value: self.cancelRequestID, fieldNumber: 6)
     }
+    if self.progressMs != 0 {
+      try visitor.visitSingularUInt32Field(value: self.progressMs, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1446,6 +1506,7 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.timeoutMs != rhs.timeoutMs {return false}
     if lhs.items != rhs.items {return false}
     if lhs.cancelRequestID != rhs.cancelRequestID {return false}
+    if lhs.progressMs != rhs.progressMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2620,17 +2681,104 @@ nonisolated extension WireInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
   package static let protoMessageName: String = _protobuf_package + ".Info"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}protocol_versions\0\u{1}limits\0\u{1}variant\0\u{3}parameter_count\0\u{3}input_width\0\u{3}input_height\0\u{3}heatmap_width\0\u{3}heatmap_height\0\u{1}features\0\u{3}config_json\0")
 
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedUInt32Field(value: &self.protocolVersions) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._limits) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.variant) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.parameterCount) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.inputWidth) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.inputHeight) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.heatmapWidth) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.heatmapHeight) }()
+      case 9: try { try decoder.decodeRepeatedStringField(value: &self.features) }()
+      case 10: try { try decoder.decodeSingularBytesField(value: &self.configJson) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.protocolVersions.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.protocolVersions, fieldNumber: 1)
+    }
+    try { if let v = self._limits {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if !self.variant.isEmpty {
+      try visitor.visitSingularStringField(value: self.variant, fieldNumber: 3)
+    }
+    if self.parameterCount != 0 {
+      try visitor.visitSingularUInt64Field(value: self.parameterCount, fieldNumber: 4)
+    }
+    if self.inputWidth != 0 {
+      try visitor.visitSingularUInt32Field(value: self.inputWidth, fieldNumber: 5)
+    }
+    if self.inputHeight != 0 {
+      try visitor.visitSingularUInt32Field(value: self.inputHeight, fieldNumber: 6)
+    }
+    if self.heatmapWidth != 0 {
+      try visitor.visitSingularUInt32Field(value: self.heatmapWidth, fieldNumber: 7)
+    }
+    if self.heatmapHeight != 0 {
+      try visitor.visitSingularUInt32Field(value: self.heatmapHeight, fieldNumber: 8)
+    }
+    if !self.features.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.features, fieldNumber: 9)
+    }
+    if !self.configJson.isEmpty {
+      try visitor.visitSingularBytesField(value: self.configJson, fieldNumber: 10)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireInfo, rhs: WireInfo) -> Bool {
+    if lhs.protocolVersions != rhs.protocolVersions {return false}
+    if lhs._limits != rhs._limits {return false}
+    if lhs.variant != rhs.variant {return false}
+    if lhs.parameterCount != rhs.parameterCount {return false}
+    if lhs.inputWidth != rhs.inputWidth {return false}
+    if lhs.inputHeight != rhs.inputHeight {return false}
+    if lhs.heatmapWidth != rhs.heatmapWidth {return false}
+    if lhs.heatmapHeight != rhs.heatmapHeight {return false}
+    if lhs.features != rhs.features {return false}
+    if lhs.configJson != rhs.configJson {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireLimits: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Limits"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}max_message_bytes\0\u{3}max_frames\0\u{3}max_header_bytes\0\u{3}max_items\0\u{3}max_request_id_bytes\0\u{3}max_image_side\0\u{3}max_image_pixels\0\u{3}max_prompt_bytes\0\u{3}max_prompt_words\0\u{3}max_prompt_tokens\0\u{3}max_heatmap_terms\0\u{3}max_batch\0\u{3}max_queued_items\0\u{3}max_queued_bytes\0\u{3}max_clients\0\u{3}max_unread_bytes\0\u{3}max_wrong_per_second\0\u{3}max_partial_bytes\0")
+
   fileprivate class _StorageClass {
-    var _protocolVersions: [UInt32] = []
-    var _limits: WireLimits? = nil
-    var _variant: String = String()
-    var _parameterCount: UInt64 = 0
-    var _inputWidth: UInt32 = 0
-    var _inputHeight: UInt32 = 0
-    var _heatmapWidth: UInt32 = 0
-    var _heatmapHeight: UInt32 = 0
-    var _features: [String] = []
-    var _configJson: Data = Data()
+    var _maxMessageBytes: UInt64 = 0
+    var _maxFrames: UInt32 = 0
+    var _maxHeaderBytes: UInt64 = 0
+    var _maxItems: UInt32 = 0
+    var _maxRequestIDBytes: UInt32 = 0
+    var _maxImageSide: UInt32 = 0
+    var _maxImagePixels: UInt64 = 0
+    var _maxPromptBytes: UInt32 = 0
+    var _maxPromptWords: UInt32 = 0
+    var _maxPromptTokens: UInt32 = 0
+    var _maxHeatmapTerms: UInt32 = 0
+    var _maxBatch: UInt32 = 0
+    var _maxQueuedItems: UInt32 = 0
+    var _maxQueuedBytes: UInt64 = 0
+    var _maxClients: UInt32 = 0
+    var _maxUnreadBytes: UInt64 = 0
+    var _maxWrongPerSecond: UInt32 = 0
+    var _maxPartialBytes: UInt64 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2641,16 +2789,24 @@ nonisolated extension WireInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     private init() {}
 
     init(copying source: _StorageClass) {
-      _protocolVersions = source._protocolVersions
-      _limits = source._limits
-      _variant = source._variant
-      _parameterCount = source._parameterCount
-      _inputWidth = source._inputWidth
-      _inputHeight = source._inputHeight
-      _heatmapWidth = source._heatmapWidth
-      _heatmapHeight = source._heatmapHeight
-      _features = source._features
-      _configJson = source._configJson
+      _maxMessageBytes = source._maxMessageBytes
+      _maxFrames = source._maxFrames
+      _maxHeaderBytes = source._maxHeaderBytes
+      _maxItems = source._maxItems
+      _maxRequestIDBytes = source._maxRequestIDBytes
+      _maxImageSide = source._maxImageSide
+      _maxImagePixels = source._maxImagePixels
+      _maxPromptBytes = source._maxPromptBytes
+      _maxPromptWords = source._maxPromptWords
+      _maxPromptTokens = source._maxPromptTokens
+      _maxHeatmapTerms = source._maxHeatmapTerms
+      _maxBatch = source._maxBatch
+      _maxQueuedItems = source._maxQueuedItems
+      _maxQueuedBytes = source._maxQueuedBytes
+      _maxClients = source._maxClients
+      _maxUnreadBytes = source._maxUnreadBytes
+      _maxWrongPerSecond = source._maxWrongPerSecond
+      _maxPartialBytes = source._maxPartialBytes
     }
   }
 
@@ -2669,16 +2825,24 @@ nonisolated extension WireInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
         // allocates stack space for every case branch when no optimizations are
         // enabled. https://github.com/apple/swift-protobuf/issues/1034
         switch fieldNumber {
-        case 1: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._protocolVersions) }()
-        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
-        case 3: try { try decoder.decodeSingularStringField(value: &_storage._variant) }()
-        case 4: try { try decoder.decodeSingularUInt64Field(value: &_storage._parameterCount) }()
-        case 5: try { try decoder.decodeSingularUInt32Field(value: &_storage._inputWidth) }()
-        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._inputHeight) }()
-        case 7: try { try decoder.decodeSingularUInt32Field(value: &_storage._heatmapWidth) }()
-        case 8: try { try decoder.decodeSingularUInt32Field(value: &_storage._heatmapHeight) }()
-        case 9: try { try decoder.decodeRepeatedStringField(value: &_storage._features) }()
-        case 10: try { try decoder.decodeSingularBytesField(value: &_storage._configJson) }()
+        case 1: try { try decoder.decodeSingularUInt64Field(value: &_storage._maxMessageBytes) }()
+        case 2: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxFrames) }()
+        case 3: try { try decoder.decodeSingularUInt64Field(value: &_storage._maxHeaderBytes) }()
+        case 4: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxItems) }()
+        case 5: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxRequestIDBytes) }()
+        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxImageSide) }()
+        case 7: try { try decoder.decodeSingularUInt64Field(value: &_storage._maxImagePixels) }()
+        case 8: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxPromptBytes) }()
+        case 9: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxPromptWords) }()
+        case 10: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxPromptTokens) }()
+        case 11: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxHeatmapTerms) }()
+        case 12: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxBatch) }()
+        case 13: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxQueuedItems) }()
+        case 14: try { try decoder.decodeSingularUInt64Field(value: &_storage._maxQueuedBytes) }()
+        case 15: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxClients) }()
+        case 16: try { try decoder.decodeSingularUInt64Field(value: &_storage._maxUnreadBytes) }()
+        case 17: try { try decoder.decodeSingularUInt32Field(value: &_storage._maxWrongPerSecond) }()
+        case 18: try { try decoder.decodeSingularUInt64Field(value: &_storage._maxPartialBytes) }()
         default: break
         }
       }
@@ -2687,158 +2851,91 @@ nonisolated extension WireInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every if/case branch local when no optimizations
-      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-      // https://github.com/apple/swift-protobuf/issues/1182
-      if !_storage._protocolVersions.isEmpty {
-        try visitor.visitPackedUInt32Field(value: _storage._protocolVersions, fieldNumber: 1)
+      if _storage._maxMessageBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._maxMessageBytes, fieldNumber: 1)
       }
-      try { if let v = _storage._limits {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-      } }()
-      if !_storage._variant.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._variant, fieldNumber: 3)
+      if _storage._maxFrames != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxFrames, fieldNumber: 2)
       }
-      if _storage._parameterCount != 0 {
-        try visitor.visitSingularUInt64Field(value: _storage._parameterCount, fieldNumber: 4)
+      if _storage._maxHeaderBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._maxHeaderBytes, fieldNumber: 3)
       }
-      if _storage._inputWidth != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._inputWidth, fieldNumber: 5)
+      if _storage._maxItems != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxItems, fieldNumber: 4)
       }
-      if _storage._inputHeight != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._inputHeight, fieldNumber: 6)
+      if _storage._maxRequestIDBytes != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxRequestIDBytes, fieldNumber: 5)
       }
-      if _storage._heatmapWidth != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._heatmapWidth, fieldNumber: 7)
+      if _storage._maxImageSide != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxImageSide, fieldNumber: 6)
       }
-      if _storage._heatmapHeight != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._heatmapHeight, fieldNumber: 8)
+      if _storage._maxImagePixels != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._maxImagePixels, fieldNumber: 7)
       }
-      if !_storage._features.isEmpty {
-        try visitor.visitRepeatedStringField(value: _storage._features, fieldNumber: 9)
+      if _storage._maxPromptBytes != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxPromptBytes, fieldNumber: 8)
       }
-      if !_storage._configJson.isEmpty {
-        try visitor.visitSingularBytesField(value: _storage._configJson, fieldNumber: 10)
+      if _storage._maxPromptWords != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxPromptWords, fieldNumber: 9)
       }
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  package static func ==(lhs: WireInfo, rhs: WireInfo) -> Bool {
-    if lhs._storage !== rhs._storage {
-      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
-        let _storage = _args.0
-        let rhs_storage = _args.1
-        if _storage._protocolVersions != rhs_storage._protocolVersions {return false}
-        if _storage._limits != rhs_storage._limits {return false}
-        if _storage._variant != rhs_storage._variant {return false}
-        if _storage._parameterCount != rhs_storage._parameterCount {return false}
-        if _storage._inputWidth != rhs_storage._inputWidth {return false}
-        if _storage._inputHeight != rhs_storage._inputHeight {return false}
-        if _storage._heatmapWidth != rhs_storage._heatmapWidth {return false}
-        if _storage._heatmapHeight != rhs_storage._heatmapHeight {return false}
-        if _storage._features != rhs_storage._features {return false}
-        if _storage._configJson != rhs_storage._configJson {return false}
-        return true
+      if _storage._maxPromptTokens != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxPromptTokens, fieldNumber: 10)
       }
-      if !storagesAreEqual {return false}
-    }
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension WireLimits: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  package static let protoMessageName: String = _protobuf_package + ".Limits"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}max_message_bytes\0\u{3}max_frames\0\u{3}max_header_bytes\0\u{3}max_items\0\u{3}max_request_id_bytes\0\u{3}max_image_side\0\u{3}max_image_pixels\0\u{3}max_prompt_bytes\0\u{3}max_prompt_words\0\u{3}max_prompt_tokens\0\u{3}max_heatmap_terms\0\u{3}max_batch\0\u{3}max_queued_items\0\u{3}max_queued_bytes\0")
-
-  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.maxMessageBytes) }()
-      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.maxFrames) }()
-      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.maxHeaderBytes) }()
-      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.maxItems) }()
-      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.maxRequestIDBytes) }()
-      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.maxImageSide) }()
-      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.maxImagePixels) }()
-      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.maxPromptBytes) }()
-      case 9: try { try decoder.decodeSingularUInt32Field(value: &self.maxPromptWords) }()
-      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.maxPromptTokens) }()
-      case 11: try { try decoder.decodeSingularUInt32Field(value: &self.maxHeatmapTerms) }()
-      case 12: try { try decoder.decodeSingularUInt32Field(value: &self.maxBatch) }()
-      case 13: try { try decoder.decodeSingularUInt32Field(value: &self.maxQueuedItems) }()
-      case 14: try { try decoder.decodeSingularUInt64Field(value: &self.maxQueuedBytes) }()
-      default: break
+      if _storage._maxHeatmapTerms != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxHeatmapTerms, fieldNumber: 11)
       }
-    }
-  }
-
-  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.maxMessageBytes != 0 {
-      try visitor.visitSingularUInt64Field(value: self.maxMessageBytes, fieldNumber: 1)
-    }
-    if self.maxFrames != 0 {
-      try visitor.visitSingularUInt32Field(value: self.maxFrames, fieldNumber: 2)
-    }
-    if self.maxHeaderBytes != 0 {
-      try visitor.visitSingularUInt64Field(value: self.maxHeaderBytes, fieldNumber: 3)
-    }
-    if self.maxItems != 0 {
-      try visitor.visitSingularUInt32Field(value: self.maxItems, fieldNumber: 4)
-    }
-    if self.maxRequestIDBytes != 0 {
-      try visitor.visitSingularUInt32Field(value: self.maxRequestIDBytes, fieldNumber: 5)
-    }
-    if self.maxImageSide != 0 {
-      try visitor.visitSingularUInt32Field(value: self.maxImageSide, fieldNumber: 6)
-    }
-    if self.maxImagePixels != 0 {
-      try visitor.visitSingularUInt64Field(value: self.maxImagePixels, fieldNumber: 7)
-    }
-    if self.maxPromptBytes != 0 {
-      try visitor.visitSingularUInt32Field(value: self.maxPromptBytes, fieldNumber: 8)
-    }
-    if self.maxPromptWords != 0 {
-      try visitor.visitSingularUInt32Field(value: self.maxPromptWords, fieldNumber: 9)
-    }
-    if self.maxPromptTokens != 0 {
-      try visitor.visitSingularUInt32Field(value: self.maxPromptTokens, fieldNumber: 10)
-    }
-    if self.maxHeatmapTerms != 0 {
-      try visitor.visitSingularUInt32Field(value: self.maxHeatmapTerms, fieldNumber: 11)
-    }
-    if self.maxBatch != 0 {
-      try visitor.visitSingularUInt32Field(value: self.maxBatch, fieldNumber: 12)
-    }
-    if self.maxQueuedItems != 0 {
-      try visitor.visitSingularUInt32Field(value: self.maxQueuedItems, fieldNumber: 13)
-    }
-    if self.maxQueuedBytes != 0 {
-      try visitor.visitSingularUInt64Field(value: self.maxQueuedBytes, fieldNumber: 14)
+      if _storage._maxBatch != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxBatch, fieldNumber: 12)
+      }
+      if _storage._maxQueuedItems != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxQueuedItems, fieldNumber: 13)
+      }
+      if _storage._maxQueuedBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._maxQueuedBytes, fieldNumber: 14)
+      }
+      if _storage._maxClients != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxClients, fieldNumber: 15)
+      }
+      if _storage._maxUnreadBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._maxUnreadBytes, fieldNumber: 16)
+      }
+      if _storage._maxWrongPerSecond != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._maxWrongPerSecond, fieldNumber: 17)
+      }
+      if _storage._maxPartialBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._maxPartialBytes, fieldNumber: 18)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireLimits, rhs: WireLimits) -> Bool {
-    if lhs.maxMessageBytes != rhs.maxMessageBytes {return false}
-    if lhs.maxFrames != rhs.maxFrames {return false}
-    if lhs.maxHeaderBytes != rhs.maxHeaderBytes {return false}
-    if lhs.maxItems != rhs.maxItems {return false}
-    if lhs.maxRequestIDBytes != rhs.maxRequestIDBytes {return false}
-    if lhs.maxImageSide != rhs.maxImageSide {return false}
-    if lhs.maxImagePixels != rhs.maxImagePixels {return false}
-    if lhs.maxPromptBytes != rhs.maxPromptBytes {return false}
-    if lhs.maxPromptWords != rhs.maxPromptWords {return false}
-    if lhs.maxPromptTokens != rhs.maxPromptTokens {return false}
-    if lhs.maxHeatmapTerms != rhs.maxHeatmapTerms {return false}
-    if lhs.maxBatch != rhs.maxBatch {return false}
-    if lhs.maxQueuedItems != rhs.maxQueuedItems {return false}
-    if lhs.maxQueuedBytes != rhs.maxQueuedBytes {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._maxMessageBytes != rhs_storage._maxMessageBytes {return false}
+        if _storage._maxFrames != rhs_storage._maxFrames {return false}
+        if _storage._maxHeaderBytes != rhs_storage._maxHeaderBytes {return false}
+        if _storage._maxItems != rhs_storage._maxItems {return false}
+        if _storage._maxRequestIDBytes != rhs_storage._maxRequestIDBytes {return false}
+        if _storage._maxImageSide != rhs_storage._maxImageSide {return false}
+        if _storage._maxImagePixels != rhs_storage._maxImagePixels {return false}
+        if _storage._maxPromptBytes != rhs_storage._maxPromptBytes {return false}
+        if _storage._maxPromptWords != rhs_storage._maxPromptWords {return false}
+        if _storage._maxPromptTokens != rhs_storage._maxPromptTokens {return false}
+        if _storage._maxHeatmapTerms != rhs_storage._maxHeatmapTerms {return false}
+        if _storage._maxBatch != rhs_storage._maxBatch {return false}
+        if _storage._maxQueuedItems != rhs_storage._maxQueuedItems {return false}
+        if _storage._maxQueuedBytes != rhs_storage._maxQueuedBytes {return false}
+        if _storage._maxClients != rhs_storage._maxClients {return false}
+        if _storage._maxUnreadBytes != rhs_storage._maxUnreadBytes {return false}
+        if _storage._maxWrongPerSecond != rhs_storage._maxWrongPerSecond {return false}
+        if _storage._maxPartialBytes != rhs_storage._maxPartialBytes {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -17,5 +17,9 @@ extension WireLimits {
         maxBatch = UInt32(clamping: queue.maxBatch)
         maxQueuedItems = UInt32(clamping: queue.maxQueuedItems)
         maxQueuedBytes = UInt64(queue.maxQueuedBytes)
+        maxClients = UInt32(clamping: queue.maxClients)
+        maxUnreadBytes = UInt64(queue.maxUnreadBytes)
+        maxWrongPerSecond = UInt32(clamping: queue.maxWrongPerSecond)
+        maxPartialBytes = UInt64(queue.maxPartialBytes)
     }
 }

@@ -26,6 +26,7 @@ package struct ReplyWriter: Sendable {
         }
         info = .with {
             $0.protocolVersions = ProtocolVersion.spoken
+            $0.features = [ProtocolFeature.progress]
             $0.limits = WireLimits(limits, queue, maxTokens: model.config.text.maxTokens)
             $0.variant = model.config.variant.rawValue
             $0.parameterCount = UInt64(model.parameterCount)
@@ -38,22 +39,36 @@ package struct ReplyWriter: Sendable {
         }
     }
 
-    /// The queue's part of the limits.
+    /// The queue's and the connections' part of the limits.
     package struct QueueLimits: Sendable, Equatable {
         package var maxBatch: Int
         package var maxQueuedItems: Int
         package var maxQueuedBytes: Int
+        package var maxClients: Int
+        package var maxUnreadBytes: Int
+        package var maxWrongPerSecond: Int
+        package var maxPartialBytes: Int
 
-        package init(maxBatch: Int, maxQueuedItems: Int, maxQueuedBytes: Int) {
+        package init(
+            maxBatch: Int, maxQueuedItems: Int, maxQueuedBytes: Int, maxClients: Int, maxUnreadBytes: Int,
+            maxWrongPerSecond: Int, maxPartialBytes: Int
+        ) {
             self.maxBatch = maxBatch
             self.maxQueuedItems = maxQueuedItems
             self.maxQueuedBytes = maxQueuedBytes
+            self.maxClients = maxClients
+            self.maxUnreadBytes = maxUnreadBytes
+            self.maxWrongPerSecond = maxWrongPerSecond
+            self.maxPartialBytes = maxPartialBytes
         }
     }
 
     package func refusal(_ id: [UInt8], _ failure: Failure, retryAfter: Duration? = nil) -> [[UInt8]] {
         frames(id) { $0.status = WireStatus(failure, retryAfter: retryAfter) }
     }
+
+    /// Says that a request is still open.
+    package func progress(_ id: [UInt8]) -> [[UInt8]] { frames(id) { $0.status = .with { $0.code = .inProgress } } }
 
     package func answers(_ id: [UInt8], _ items: [ItemAnswer], timings: WireTimings) -> [[UInt8]] {
         var payload: [[UInt8]] = []

@@ -14,6 +14,11 @@ package struct RequestMessage: Sendable {
     package var action: Action
     /// Nil: none.
     package var timeout: Duration?
+    /// How often its sender wants to hear that it is still open. Nil: never.
+    package var progress: Duration?
+
+    /// Shorter wishes for progress are taken for this.
+    private static let shortestProgressMs: UInt32 = 100
 
     package enum Action: Sendable {
         case predict([RequestItem])
@@ -52,6 +57,8 @@ package struct RequestMessage: Sendable {
                 request = try WireRequest(serializedBytes: header, options: options)
             } catch { throw Failure(.invalidRequest, "the header is not a Request: \(error)") }
             timeout = request.timeoutMs == 0 ? nil : .milliseconds(Int64(request.timeoutMs))
+            progress =
+                request.progressMs == 0 ? nil : .milliseconds(Int64(max(request.progressMs, Self.shortestProgressMs)))
             action = try Self.action(request, frames)
         } catch {
             throw Refusal(id: name.count <= limits.maxRequestIDBytes ? name : [], failure: error)

@@ -13,7 +13,11 @@ package enum RequestWriter {
     /// SCORE or GRADIENT. Pixels go as they are held, 8-bit or float, so that the answer has the bits of a local one.
     ///
     /// The verb is GRADIENT when items have objectives; all have one or none has.
-    package static func predict(_ items: [PredictionItem], id: [UInt8], timeout: Duration?) -> [[UInt8]] {
+    ///
+    /// - Parameter progress: How often the server is to say that it is still at work.
+    package static func predict(
+        _ items: [PredictionItem], id: [UInt8], timeout: Duration?, progress: Duration? = nil
+    ) -> [[UInt8]] {
         var frames: [[UInt8]] = []
         func add(_ frame: [UInt8]) -> Int {
             frames.append(frame)
@@ -23,6 +27,7 @@ package enum RequestWriter {
         precondition(!isGradient || items.allSatisfy { $0.objective != nil }, "objectives on all items or none")
         var request = header(isGradient ? .gradient : .score, id)
         if let timeout { request.timeoutMs = max(timeout.wireMilliseconds, 1) }
+        if let progress { request.progressMs = max(progress.wireMilliseconds, 1) }
         request.items = items.map { item in
             .with {
                 let shape = [item.image.height, item.image.width, 3]

@@ -25,6 +25,7 @@ extension WireStatusCode {
         case .internalError: self = .internal
         case .duplicateRequest: self = .duplicateRequest
         case .unavailable: self = .unavailable
+        case .permissionDenied: self = .permissionDenied
         }
     }
 

@@ -11,6 +11,7 @@ A failure is never a number: a failed item has a status and no scores, and `rewa
 
 from .aio import AsyncClient
 from .client import Client
+from .curve import Curve
 from .retrying import Policy
 from .types import (
     HEATMAPS, OUTPUTS, SCORES, Code, Gradient, Health, HeatmapTerm, Info, ItemError, Model, Note, Objective,
@@ -18,7 +19,7 @@ from .types import (
 )
 
 __all__ = [
-    "HEATMAPS", "OUTPUTS", "SCORES", "AsyncClient", "Client", "Code", "Gradient", "Health", "HeatmapTerm", "Info",
+    "HEATMAPS", "OUTPUTS", "SCORES", "AsyncClient", "Client", "Code", "Curve", "Gradient", "Health", "HeatmapTerm", "Info",
     "ItemError", "Model", "Note", "Objective", "Policy", "ProtocolError", "RahfError", "RequestError", "Result",
     "Status", "Timings", "Word",
 ]

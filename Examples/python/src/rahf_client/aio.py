@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from . import messages
 from .client import objective, prepare_all, reward_array
+from .curve import Curve, Handshakes
 from .messages import Item, Reply
 from .retrying import NO_ANSWER, Chunk, Policy, lost, settle, split
 from .schema import pb
@@ -27,7 +28,10 @@ __all__ = ["AsyncClient", "ItemError"]
 class AsyncClient:
     """Belongs to the event loop that first uses it."""
 
-    def __init__(self, endpoint: str | Sequence[str] = "tcp://127.0.0.1:5555", policy: Policy | None = None) -> None:
+    def __init__(
+        self, endpoint: str | Sequence[str] = "tcp://127.0.0.1:5555", policy: Policy | None = None,
+        *, curve: Curve | None = None,
+    ) -> None:
         self._endpoints = [endpoint] if isinstance(endpoint, str) else list(endpoint)
         if not self._endpoints:
             raise ValueError("no endpoint")
@@ -35,6 +39,13 @@ class AsyncClient:
         self._context: zmq.asyncio.Context | None = None
         self._socket: zmq.asyncio.Socket | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._curve = curve
+        self._handshakes: Handshakes | None = None
+        self._probe = b""
+        self._asking: asyncio.Future[Any] | None = None
+        self._tells_progress = False
+        self._signs: dict[bytes, float] = {}
         self._waiting: dict[bytes, asyncio.Future[list[bytes]]] = {}
         self.model: Model | None = None
 
@@ -47,11 +58,15 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
-            self._reader = None
+        for task in (self._reader, self._watcher):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        self._reader = self._watcher = None
         if self._socket is not None:
+            if self._handshakes is not None:
+                self._handshakes.close()
+                self._handshakes = None
             self._socket.close(linger=0)
             self._socket = None
         if self._context is not None:
@@ -112,7 +127,8 @@ class AsyncClient:
             request_id = os.urandom(16)
             chosen = [items[position] for position in chunk.positions]
             frames = await self._exchange(
-                request_id, messages.encode_items(request_id, chosen, int(self.policy.timeout * 1000)))
+                request_id, messages.encode_items(
+                    request_id, chosen, int(self.policy.timeout * 1000), max(int(self.policy.heartbeat * 500), 100)))
             if frames is None:
                 chunk = lost(chunk, self.policy)
                 continue
@@ -129,12 +145,23 @@ class AsyncClient:
     async def _exchange(self, request_id: bytes, frames: list[bytes]) -> list[bytes] | None:
         """The reply's frames; None when there is none in time, after which the next try connects anew."""
         socket = self._connected()
-        answer: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[bytes]] = loop.create_future()
         self._waiting[request_id] = answer
+        patience = max(self.policy.heartbeat * 2, 0.5)
+        end = loop.time() + self.policy.timeout + 1.0
+        # A long message gets a second more for each megabyte before the first sign of life is due.
+        self._signs[request_id] = loop.time() + sum(map(len, frames)) / 1e6
         try:
             await socket.send_multipart([b"", *frames], copy=False)
-            return await asyncio.wait_for(answer, self.policy.timeout + 1.0)
-        except (asyncio.TimeoutError, TimeoutError):
+            while not answer.done():
+                now = loop.time()
+                silent = self._tells_progress and now >= self._signs[request_id] + patience
+                if now >= end or silent:
+                    break
+                await asyncio.wait({answer}, timeout=min(end - now, patience / 2))
+            if answer.done():
+                return answer.result()
             if self._socket is socket and len(self._waiting) == 1:
                 # Nobody else waits on this connection.
                 await self.close()
@@ -142,6 +169,7 @@ class AsyncClient:
             return None
         finally:
             self._waiting.pop(request_id, None)
+            self._signs.pop(request_id, None)
 
     def _connected(self) -> zmq.asyncio.Socket:
         if self._context is None:
@@ -149,14 +177,41 @@ class AsyncClient:
         if self._socket is None:
             self._socket = self._context.socket(zmq.DEALER)
             self._socket.linger = 0
+            self._socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
+            self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15000)
+            if self._curve is not None:
+                self._curve.apply(self._socket)
+            self._handshakes = Handshakes(self._socket, self._endpoints[0], self._curve is not None)
+            self._watcher = asyncio.create_task(self._watch(self._handshakes))
             self._socket.connect(self._endpoints[0])
             self._reader = asyncio.create_task(self._read(self._socket))
+            # Whether the server tells of progress is asked before the first request.
+            self._probe = os.urandom(16)
+            ask = self._socket.send_multipart([b"", *messages.encode_simple(self._probe, pb.VERB_INFO)])
+            self._asking = asyncio.ensure_future(ask)
         return self._socket
+
+    async def _watch(self, handshakes: Handshakes) -> None:
+        """Ends what waits for a server that does not let this client in."""
+        while True:
+            refusal = handshakes.note(await handshakes.monitor.recv_multipart())
+            if refusal is None:
+                continue
+            for answer in list(self._waiting.values()):
+                if not answer.done():
+                    answer.set_exception(refusal)
 
     async def _read(self, socket: zmq.asyncio.Socket) -> None:
         while True:
             frames = await socket.recv_multipart()
             frames = frames[1:] if frames and frames[0] == b"" else frames
-            answer = self._waiting.get(messages.reply_id(frames) or b"")
+            request_id = messages.reply_id(frames) or b""
+            if request_id == self._probe:
+                info = messages.decode(frames).info
+                self._tells_progress = info is not None and "progress" in info.features
+            elif request_id in self._signs and messages.is_progress(frames):
+                self._signs[request_id] = asyncio.get_running_loop().time()
+                continue
+            answer = self._waiting.get(request_id)
             if answer is not None and not answer.done():
                 answer.set_result(frames)

@@ -15,8 +15,9 @@ import zmq
 from numpy.typing import NDArray
 
 from . import messages
+from .curve import Curve, Handshakes
 from .messages import Item, Reply
-from .retrying import Chunk, Policy, lost, settle, split
+from .retrying import Chunk, Policy, Signs, lost, settle, split
 from .schema import pb
 from .types import SCORES, Code, Health, Info, ItemError, Model, Objective, ProtocolError, RequestError, Result, Status
 
@@ -64,15 +65,22 @@ class Client:
     Calls may come from any thread; they take turns. Use `AsyncClient` for many calls at once.
     """
 
-    def __init__(self, endpoint: str | Sequence[str] = "tcp://127.0.0.1:5555", policy: Policy | None = None) -> None:
+    def __init__(
+        self, endpoint: str | Sequence[str] = "tcp://127.0.0.1:5555", policy: Policy | None = None,
+        *, curve: Curve | None = None,
+    ) -> None:
         self._endpoints = [endpoint] if isinstance(endpoint, str) else list(endpoint)
         if not self._endpoints:
             raise ValueError("no endpoint")
         self.policy = policy or Policy()
+        self._curve = curve
+        self._handshakes: Handshakes | None = None
         self._lock = threading.Lock()
         self._socket: zmq.Socket[bytes] | None = None
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._pid = os.getpid()
+        self._probed = False
+        self._tells_progress = False
         self.model: Model | None = None
         """Who made the last answer."""
 
@@ -99,7 +107,7 @@ class Client:
     ) -> list[Result]:
         """One result per image, in order; a failed one says why in its status.
 
-        Raises RequestError when the request as a whole is refused or no server answers.
+        Raises RequestError when the request as a whole is refused, no server answers, or it does not let this client in.
         """
         return self._run(prepare_all(images, prompts, outputs, layout=layout, heatmap_dtype=heatmap_dtype))
 
@@ -150,6 +158,7 @@ class Client:
         ready: deque[Chunk] = deque(split(items, policy))
         later: list[tuple[float, Chunk]] = []
         pending: dict[bytes, tuple[Chunk, float]] = {}
+        signs = Signs(policy)
         started = time.monotonic()
         refusal: Status | None = None
         with self._lock:
@@ -164,21 +173,45 @@ class Client:
                         chunk = ready.popleft()
                         request_id = os.urandom(16)
                         chosen = [items[position] for position in chunk.positions]
-                        self._send(messages.encode_items(request_id, chosen, int(policy.timeout * 1000)))
+                        frames = messages.encode_items(
+                            request_id, chosen, int(policy.timeout * 1000), signs.interval_ms)
+                        if not self._probed:
+                            # Whether the server tells of progress is asked along with the first request.
+                            self._send(messages.encode_simple(signs.probe, pb.VERB_INFO))
+                            self._probed = True
+                            signs.expect(signs.probe, 0)
+                        self._send(frames)
                         # The server's own deadline answer gets a moment to arrive.
                         pending[request_id] = (chunk, now + policy.timeout + 1.0)
+                        if self._tells_progress:
+                            signs.expect(request_id, sum(map(len, frames)))
                     moments = [moment for _, moment in pending.values()] + [moment for moment, _ in later]
+                    moments += signs.moments()
                     for frames in self._receive(max(min(moments) - time.monotonic(), 0.0)):
                         request_id = messages.reply_id(frames) or b""
+                        if request_id == signs.probe:
+                            signs.done(request_id)
+                            info = messages.decode(frames).info
+                            self._tells_progress = info is not None and "progress" in info.features
+                            for key in pending if self._tells_progress else ():
+                                signs.expect(key, 0)
                         if request_id not in pending:
                             continue  # the late answer to an abandoned try
-                        chunk, _ = pending.pop(request_id)
                         reply = self._decode(frames)
+                        if reply.status.code == Code.IN_PROGRESS:
+                            signs.expect(request_id, 0)
+                            continue
+                        chunk, _ = pending.pop(request_id)
+                        signs.done(request_id)
                         refusal = None if reply.status.ok else reply.status
                         if (again := settle(chunk, reply, results, policy)) is not None:
                             later.append((time.monotonic() + again[1], again[0]))
                     now = time.monotonic()
-                    if late := [key for key, (_, moment) in pending.items() if moment <= now]:
+                    late = [key for key, (_, moment) in pending.items() if moment <= now]
+                    silent = signs.missed(now)
+                    if late or silent:
+                        late = late or [key for key in silent if key in pending] or list(pending)
+                        signs = Signs(policy)
                         self._drop_socket()
                         for key, (chunk, _) in pending.items():
                             ready.append(lost(chunk, policy) if key in late else chunk)
@@ -194,7 +227,8 @@ class Client:
             for _ in range(self.policy.retries + 1):
                 request_id = os.urandom(16)
                 self._send(messages.encode_simple(request_id, verb))
-                end = time.monotonic() + self.policy.timeout
+                # It is answered at once, whatever the server works at.
+                end = time.monotonic() + min(self.policy.timeout, self.policy.heartbeat * 2)
                 while (left := end - time.monotonic()) > 0:
                     for frames in self._receive(left):
                         if messages.reply_id(frames) == request_id:
@@ -214,23 +248,36 @@ class Client:
 
     def _send(self, frames: list[bytes]) -> None:
         if self._pid != os.getpid():  # a fork: sockets do not survive it
-            self._socket, self._context, self._pid = None, None, os.getpid()
+            self._socket, self._context, self._handshakes, self._pid = None, None, None, os.getpid()
+            self._probed = False
         if self._context is None:
             self._context = zmq.Context()
         if self._socket is None:
             self._socket = self._context.socket(zmq.DEALER)
             self._socket.linger = 0
+            # Finds out about a server whose machine is gone.
+            self._socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
+            self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15000)
+            if self._curve is not None:
+                self._curve.apply(self._socket)
+            self._handshakes = Handshakes(self._socket, self._endpoints[0], self._curve is not None)
             self._socket.connect(self._endpoints[0])
         self._socket.send_multipart([b"", *frames], copy=False)
 
     def _receive(self, timeout: float) -> list[list[bytes]]:
         """Every message there is, after waiting for the first."""
-        if self._socket is None:
+        if self._socket is None or self._handshakes is None:
             time.sleep(timeout)
             return []
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._handshakes.monitor, zmq.POLLIN)
+        poller.poll(int(timeout * 1000) + 1)
+        while self._handshakes.monitor.poll(0):
+            if (refusal := self._handshakes.note(self._handshakes.monitor.recv_multipart())) is not None:
+                raise refusal
         received: list[list[bytes]] = []
-        wait = int(timeout * 1000) + 1
-        while self._socket.poll(0 if received else wait):
+        while self._socket.poll(0):
             frames = self._socket.recv_multipart()
             received.append(frames[1:] if frames and frames[0] == b"" else frames)
         return received
@@ -238,6 +285,8 @@ class Client:
     def _drop_socket(self) -> None:
         """The next try goes over a new connection, to the next server if there are several."""
         if self._socket is not None and self._pid == os.getpid():
+            if self._handshakes is not None:
+                self._handshakes.close()
             self._socket.close(linger=0)
-        self._socket = None
+        self._socket, self._handshakes, self._probed = None, None, False
         self._endpoints.append(self._endpoints.pop(0))

@@ -78,12 +78,14 @@ def prepare(
     return Item(images.picture(image, layout), text, tuple(outputs), objective, heatmap_dtype, gradient_dtype)
 
 
-def encode_items(request_id: bytes, items: Sequence[Item], timeout_ms: int = 0) -> list[bytes]:
+def encode_items(
+    request_id: bytes, items: Sequence[Item], timeout_ms: int = 0, progress_ms: int = 0,
+) -> list[bytes]:
     """The frames of a SCORE or GRADIENT request. Equal images are sent once."""
     gradient = any(item.objective is not None for item in items)
     request = pb.Request(
         protocol_version=PROTOCOL_VERSION, request_id=request_id, timeout_ms=timeout_ms,
-        verb=pb.VERB_GRADIENT if gradient else pb.VERB_SCORE)
+        progress_ms=progress_ms, verb=pb.VERB_GRADIENT if gradient else pb.VERB_SCORE)
     frames: list[bytes] = []
     known: dict[int, int] = {}
 
@@ -122,6 +124,14 @@ def reply_id(frames: Sequence[bytes]) -> bytes | None:
         return bytes(pb.Envelope.FromString(frames[0]).request_id)
     except (DecodeError, IndexError):
         return None
+
+
+def is_progress(frames: Sequence[bytes]) -> bool:
+    """Whether a reply only says that its request is still open."""
+    try:
+        return len(frames) == 1 and pb.Reply.FromString(frames[0]).status.code == Code.IN_PROGRESS
+    except DecodeError:
+        return False
 
 
 def decode(frames: Sequence[bytes]) -> Reply:

@@ -1,8 +1,10 @@
-"""What to do with a reply: keep it, try some items again, or give up. No sockets, no clock."""
+"""What to do with a reply: keep it, try some items again, or give up. No sockets."""
 
 from __future__ import annotations
 
+import os
 import random
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,8 +27,34 @@ class Policy:
     max_items: int = 64
     max_bytes: int = 64 << 20
     """Longer calls are split into requests of at most this size."""
+    heartbeat: float = 5.0
+    """A server says twice in so many seconds that it is still at work; silence for twice as long means that it is gone."""
     window: int = 2
     """Requests of one call under way at once, so that the server never waits for the next one."""
+
+
+class Signs:
+    """When the next sign of life of each request is due."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.probe = os.urandom(16)
+        """The id of the question whether the server gives such signs."""
+        self.interval_ms = max(int(policy.heartbeat * 500), 100)
+        self._patience = max(policy.heartbeat * 2, 0.5)
+        self._due: dict[bytes, float] = {}
+
+    def expect(self, key: bytes, size: int) -> None:
+        """From now on, with a second more for each megabyte that is still on its way."""
+        self._due[key] = time.monotonic() + self._patience + size / 1e6
+
+    def done(self, key: bytes) -> None:
+        self._due.pop(key, None)
+
+    def moments(self) -> list[float]:
+        return list(self._due.values())
+
+    def missed(self, now: float) -> list[bytes]:
+        return [key for key, moment in self._due.items() if moment <= now]
 
 
 @dataclass(frozen=True)

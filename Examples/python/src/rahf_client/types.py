@@ -39,6 +39,8 @@ class Code(enum.IntEnum):
     INTERNAL = 18
     DUPLICATE_REQUEST = 19
     UNAVAILABLE = 20
+    PERMISSION_DENIED = 21
+    IN_PROGRESS = 22
 
 
 @dataclass(frozen=True)

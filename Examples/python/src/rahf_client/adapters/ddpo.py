@@ -15,6 +15,7 @@ from typing import Any
 import numpy
 
 from ..client import Client
+from ..curve import Curve
 from ..retrying import Policy
 from ..types import SCORES, ItemError
 
@@ -25,7 +26,7 @@ Reward = Callable[[Any, Sequence[str], Any], "tuple[numpy.ndarray[Any, Any], dic
 
 
 def client(policy: Policy | None = None) -> Client:
-    return Client(os.environ.get(ENDPOINT, "tcp://127.0.0.1:5555").split(","), policy)
+    return Client(os.environ.get(ENDPOINT, "tcp://127.0.0.1:5555").split(","), policy, curve=Curve.from_environment())
 
 
 def rahf_score(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy
 
 from ..aio import AsyncClient
+from ..curve import Curve
 from ..types import ItemError
 from .ddpo import ENDPOINT
 
@@ -24,7 +25,8 @@ _clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncClient] = we
 def _client() -> AsyncClient:
     loop = asyncio.get_running_loop()
     if loop not in _clients:
-        _clients[loop] = AsyncClient(os.environ.get(ENDPOINT, "tcp://127.0.0.1:5555").split(","))
+        _clients[loop] = AsyncClient(
+            os.environ.get(ENDPOINT, "tcp://127.0.0.1:5555").split(","), curve=Curve.from_environment())
     return _clients[loop]
 
 

@@ -5,7 +5,6 @@ import RewardImage
 import RewardModel
 import RewardServer
 import RewardWire
-import Synchronization
 
 /// `rahf serve`: answers scoring requests over ZeroMQ until it is told to stop.
 struct ServeCommand: ParsableCommand {
@@ -19,8 +18,17 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup var modelOptions: ModelOptions
     @Option(help: "tcp://HOST:PORT or ipc://PATH, also several times. Port * lets the system choose.")
     var bind: [String] = ["tcp://127.0.0.1:5555"]
-    @Flag(help: "Allow addresses that other machines can reach. Nothing is encrypted and anyone may ask.")
+    @Flag(help: "Allow addresses that other machines can reach without encryption: anyone may ask and listen in.")
     var insecure = false
+    @Option(help: "Encrypt: this server's NAME.key_secret, as 'rahf keygen' makes it.")
+    var curveSecret: String?
+    @Option(
+        help: "The public keys that may connect, one a line with a name. Without it: all who know the server's key.")
+    var curveClients: String?
+    @Option(help: "Processes that share the work, each with the model and its share of the threads.")
+    var workers = 1
+    @Flag(help: .private)
+    var untilEof = false
     @Option(help: "Most items of one pass.")
     var maxBatch = 8
     @Option(help: "Milliseconds an idle engine waits for a fuller batch.")
@@ -35,8 +43,14 @@ struct ServeCommand: ParsableCommand {
     var maxItems = 256
     @Option(help: "Most pixels of one image.")
     var maxPixels = 64_000_000
-    @Option(help: "Seconds a drain may take before what is left is refused.")
+    @Option(help: "Most clients at once; requests of further ones are refused as overload.")
+    var maxClients = 1024
+    @Option(help: "Most MiB of replies that wait for one client to read them.")
+    var maxUnread = 256
+    @Option(help: "Seconds from a signal to the exit; what is not done by then is answered as draining.")
     var drainTime = 30
+    @Option(help: "Seconds of these in which it says that it is not ready, and still takes new work.")
+    var unreadyTime = 0
     @Option(help: "trace, debug, info, notice, warning or error. No level logs prompts or pixels.")
     var logLevel = "info"
 
@@ -46,33 +60,49 @@ struct ServeCommand: ParsableCommand {
             ("queue-items", queueItems, 1...1_000_000), ("queue-megabytes", queueMegabytes, 1...1_000_000),
             ("max-message", maxMessage, 1...2047), ("max-items", maxItems, 1...100_000),
             ("max-pixels", maxPixels, 1...1_000_000_000), ("drain-time", drainTime, 0...86_400),
+            ("unready-time", unreadyTime, 0...drainTime), ("max-clients", maxClients, 1...100_000),
+            ("max-unread", maxUnread, 1...1_000_000), ("workers", workers, 1...256),
         ]
         for (name, value, range) in bounds where !range.contains(value) {
             throw ValidationError("--\(name) is \(value), not in \(range.lowerBound)...\(range.upperBound)")
         }
-        _ = try level()
+        _ = try ServeLog.level(logLevel)
+        guard curveClients == nil || curveSecret != nil else {
+            throw ValidationError("--curve-clients needs --curve-secret")
+        }
         _ = try configurationOfServer()
     }
 
     func run() throws {
-        let level = try level()
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = level
-            return handler
-        }
-        let log = Logger(label: "rahf.serve")
-        let target = DrainTarget()
-        TerminationSignals.take { name in
+        guard workers == 1 else { return try runWorkers(workers) }
+        let log = try ServeLog.start("rahf.serve", level: logLevel)
+        let target = SignalTarget<Server>()
+        var hangUp: (@Sendable () -> Void)?
+        if curveClients != nil { hangUp = { target.with { $0.reloadClients() } } }
+        TerminationSignals.take(hangUp: hangUp) { name in
             log.notice("\(name)")
-            target.drain()
+            target.end { $0.drain() }
         }
+        if untilEof {
+            ThreadStart.detached {
+                var byte: UInt8 = 0
+                while read(0, &byte, 1) != 0 {}
+                target.end { $0.drain() }
+            }
+        }
+        var configuration = try configurationOfServer()
+        configuration.security = try security()
+        FileDescriptors.raiseLimit()
         let predictor = try modelOptions.load(maxBatch: maxBatch)
-        let server = try Server(try configurationOfServer(), scorer: predictor, log: log)
-        target.set(server)
+        let server = try Server(configuration, scorer: predictor, log: log)
+        target.set(server) { $0.drain() }
         let model: Logger.Metadata = ["model": "\(predictor.info.name)", "digest": "\(predictor.info.digest)"]
         log.info("loaded", metadata: model)
         if !predictor.info.config.trained { log.warning("the model is untrained: its numbers mean nothing") }
+        if let security = configuration.security {
+            let clients = security.clients.map { "\($0.count)" } ?? "all who know the server's key"
+            log.notice("encrypted", metadata: ["public_key": "\(security.publicKey)", "clients": "\(clients)"])
+        }
         try server.run { endpoints in
             for endpoint in endpoints { log.notice("listening", metadata: ["endpoint": "\(endpoint)"]) }
         }
@@ -81,47 +111,23 @@ struct ServeCommand: ParsableCommand {
         _exit(0)
     }
 
-    private func level() throws -> Logger.Level {
-        guard let level = Logger.Level(rawValue: logLevel) else {
-            throw ValidationError("--log-level knows no '\(logLevel)'")
-        }
-        return level
+    func security() throws -> ServerSecurity? {
+        try curveSecret.map { try ServerSecurity(secretFile: $0, clientsFile: curveClients) }
     }
 
     private func configurationOfServer() throws -> ServerConfiguration {
         var configuration = ServerConfiguration(
-            addresses: try bind.map { text in
-                do throws(BindAddress.Refusal) { return try BindAddress(text, insecure: insecure) } catch {
-                    throw ValidationError("--bind: \(error.description)")
-                }
-            })
+            addresses: try ServeLog.addresses(bind, encrypted: curveSecret != nil, insecure: insecure))
         configuration.limits.maxMessageBytes = maxMessage << 20
         configuration.limits.maxItems = maxItems
         configuration.limits.image.maxPixels = maxPixels
         configuration.queue = SchedulerLimits(
             maxBatch: maxBatch, maxDelay: .milliseconds(maxDelay), maxQueuedItems: queueItems,
             maxQueuedBytes: queueMegabytes << 20)
+        configuration.connections.maxClients = maxClients
+        configuration.connections.maxUnreadBytes = maxUnread << 20
+        configuration.unreadyTime = .seconds(unreadyTime)
         configuration.drainTime = .seconds(drainTime)
         return configuration
-    }
-}
-
-/// The server to drain when a signal comes, also when it comes while the model loads.
-private final class DrainTarget: Sendable {
-    private let state = Mutex<(server: Server?, isDraining: Bool)>((nil, false))
-
-    func set(_ server: Server) {
-        let isDraining = state.withLock { state in
-            state.server = server
-            return state.isDraining
-        }
-        if isDraining { server.drain() }
-    }
-
-    func drain() {
-        state.withLock { state in
-            state.isDraining = true
-            return state.server
-        }?.drain()
     }
 }

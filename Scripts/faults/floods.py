@@ -1,0 +1,278 @@
+"""Too much of everything: wrong frames, half messages, work, connections, time."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import time
+from typing import Any
+
+import zmq
+
+import zmtp
+from crashes import judged, probe
+from harness import (
+    PICTURE, PROMPT, Askers, Failed, Server, dealer, expected, milliseconds, processes, quantile, request, require,
+    serving,
+)
+from rahf_client import Client, Code, Policy, messages
+from rahf_client.schema import pb
+
+CLOCK = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+def _noise(endpoint: str, rate: int, seconds: float, out: Any) -> None:
+    """Wrong frames at a rate, over connections that are made again when the server closes them."""
+    os.nice(5)
+    context, socket = dealer(endpoint, sndhwm=100)
+    started, sent = time.monotonic(), 0
+    while (now := time.monotonic() - started) < seconds:
+        try:
+            while sent < now * rate:
+                socket.send_multipart([b"\xff\x00garbage", b"x"], zmq.DONTWAIT)
+                sent += 1
+        except zmq.Again:
+            pass
+        # The connection keeps its replies to itself.
+        while socket.poll(0):
+            socket.recv_multipart()
+        time.sleep(0.0005)
+    out.put(sent)
+
+
+def wrong_frames(short: bool) -> str:
+    """10,000 wrong frames a second: others wait at most half as long again."""
+    seconds = 8 if short else 30
+    with serving() as server:
+        expected(server.endpoint)
+        alone = probe(server, seconds)
+        before, out = server.resident(), processes.Queue()
+        attacker = processes.Process(target=_noise, args=(server.endpoint, 10_000, seconds + 5, out))
+        attacker.start()
+        time.sleep(1)
+        beside = probe(server, seconds)
+        sent = out.get(timeout=60)
+        attacker.join()
+        grown = server.resident() - before
+        require(grown < 40, f"memory grew by {grown:.0f} MiB")
+        server.stop()
+        rate = sent / (seconds + 5)
+        return judged(f"{rate:.0f} wrong messages a second; memory {grown:+.0f} MiB", alone, beside, short)
+
+
+def half_messages(short: bool) -> str:
+    """Messages that begin and never end: memory is bounded, their connections are closed, others go on."""
+    with serving("--max-message", "16") as server:
+        expected(server.endpoint)
+        before, worst, closed, early = server.resident(), 0.0, 0, 0.0
+        turns = 4 if short else 12
+        block = zmtp.frame(bytes(1 << 20), more=True)
+        for turn in range(turns):
+            if turn == turns // 2:
+                early = server.resident() - before
+            peer = zmtp.connect(server.endpoint)
+            peer.settimeout(10)
+            try:
+                for _ in range(2000):
+                    peer.sendall(block)
+                    worst = max(worst, server.resident() - before)
+            except OSError:
+                closed += 1
+            peer.close()
+        # Small ones that stay, and are no harm.
+        idle = [zmtp.connect(server.endpoint) for _ in range(50)]
+        for peer in idle:
+            peer.sendall(zmtp.frame(b"\x08\x01", more=True))
+        with Client(server.endpoint, Policy(timeout=10)) as client:
+            require(client.score([PICTURE], PROMPT)[0].ok, "others are not answered")
+        for peer in idle:
+            peer.close()
+        require(closed == turns, f"{closed} were closed")
+        time.sleep(1)
+        after = server.resident() - before
+        # What the allocator keeps after the first ones must do for the later ones.
+        require(worst < 300, f"memory grew by {worst:.0f} MiB")
+        require(after < early + 20, f"memory grew by {early:.0f} MiB in the first half, {after:.0f} in the end")
+        server.stop()
+        return (f"{closed} of {turns} endless messages closed; memory at most {worst:+.0f} MiB, {early:+.0f} after half of "
+                f"them, {after:+.0f} in the end")
+
+
+def slow_senders(short: bool) -> str:
+    """A hundred connections that never introduce themselves, or send a byte at a time: closed, or no harm."""
+    import socket as sockets
+
+    with serving() as server:
+        expected(server.endpoint)
+        host, port = server.endpoint.removeprefix("tcp://").split(":")
+        silent = [sockets.create_connection((host, int(port))) for _ in range(100)]
+        beside = probe(server, 3 if short else 10)
+        time.sleep(max(0, 12 - (3 if short else 10)))
+        ended = 0
+        for peer in silent:
+            peer.settimeout(1)
+            try:
+                while True:
+                    if not peer.recv(100):
+                        ended += 1
+                        break
+            except OSError:
+                pass
+            peer.close()
+        require(ended == 100, f"{ended} of 100 silent connections were closed")
+        server.stop()
+        return f"100 of 100 silent connections closed within 12 s; others' p99 {milliseconds(quantile(beside, 0.99))}"
+
+
+def _open_loop(endpoint: str, rate: float, seconds: float, out: Any) -> None:
+    """Requests of one image at a rate, whatever becomes of them."""
+    context, socket = dealer(endpoint, sndhwm=100_000, rcvhwm=100_000)
+    item = messages.prepare(PICTURE, PROMPT, ("scores",))
+    sent: dict[bytes, float] = {}
+    accepted, refused, delays, other = [], 0, [], []
+    started, count = time.monotonic(), 0
+    while (now := time.monotonic() - started) < seconds + 20:
+        while count < min(now, seconds) * rate:
+            key = count.to_bytes(4, "big")
+            socket.send_multipart(messages.encode_items(key, [item], 0))
+            sent[key] = time.monotonic()
+            count += 1
+        if now > seconds and not sent:
+            break
+        while socket.poll(2):
+            reply = messages.decode(socket.recv_multipart())
+            took = time.monotonic() - sent.pop(reply.request_id)
+            if reply.status.ok:
+                accepted.append(took)
+            elif reply.status.code == Code.OVERLOADED:
+                refused += 1
+                delays.append(reply.status.retry_after or 0)
+            else:
+                other.append(str(reply.status))
+    out.put((accepted, refused, delays, other, len(sent), count))
+
+
+def _run_open_loop(server: Server, rate: float, seconds: float) -> tuple[Any, ...]:
+    out = processes.Queue()
+    runner = processes.Process(target=_open_loop, args=(server.endpoint, rate, seconds, out))
+    runner.start()
+    result = out.get(timeout=seconds + 120)
+    runner.join()
+    return tuple(result)
+
+
+def sustainable(server: Server, seconds: float = 6) -> float:
+    """Images a second with the queue always full."""
+    askers = Askers(server.endpoint, 10)
+    time.sleep(1.5)
+    started = time.monotonic()
+    time.sleep(seconds)
+    times, _, _ = askers.stop()
+    return len(times) / (time.monotonic() - started + 1.5)
+
+
+def overload(short: bool) -> str:
+    """Twice what it can do: typed refusals with a useful delay, accepted work as quick as the queue is long, no growth."""
+    seconds = 10 if short else 60
+    with serving("--queue-items", "16") as server:
+        expected(server.endpoint)
+        rate = sustainable(server)
+        before = server.resident()
+        accepted, refused, delays, other, lost, count = _run_open_loop(server, rate * 2, seconds)
+        grown = server.resident() - before
+        require(not other and lost == 0, f"{lost} of {count} never answered, {other[:3]}")
+        require(refused > 0 and min(delays) >= 0.05, "no refusal, or one without a delay")
+        # A full queue and the pass that is on its way take this long at the measured rate.
+        longest = (16 + 8) / rate * 2 + 0.2
+        slow = quantile(accepted, 0.99)
+        require(slow < longest, f"accepted work took {slow:.2f} s at p99; a full queue takes {longest:.2f}")
+        useful = quantile(delays, 0.5)
+        require(useful < 3 * longest, f"the delay told is {useful:.2f} s, a full queue takes {longest:.2f}")
+        require(grown < 40, f"memory grew by {grown:.0f} MiB")
+        server.stop()
+        return (f"{count} requests at {rate * 2:.0f} a second, {len(accepted)} answered (p50 "
+                f"{milliseconds(quantile(accepted, 0.5))}, p99 {milliseconds(slow)}), {refused} refused with delays of "
+                f"{milliseconds(min(delays))} to {milliseconds(max(delays))}; memory {grown:+.0f} MiB")
+
+
+def clock_steps(short: bool) -> str:
+    """The machine's clock goes back by a day and forth again while clients ask with deadlines: no effect."""
+    if not pathlib.Path(CLOCK).exists():
+        raise Failed("libfaketime is missing: apt-get install libfaketime")
+    stamp = pathlib.Path(f"/tmp/rahf-clock-{os.getpid()}")
+    stamp.write_text("+0d\n")
+    try:
+        fake = {"LD_PRELOAD": CLOCK, "NO_FAKE_STAT": "1", "FAKETIME_TIMESTAMP_FILE": str(stamp), "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+        with serving(environment=fake) as server:
+            wanted = expected(server.endpoint)
+            askers = Askers(server.endpoint, 3, pace=0.05, wanted=wanted, policy=Policy(timeout=10, retries=0))
+            for step in ["-1d", "+0d", "-400d", "+2d", "-1d"] * (1 if short else 4):
+                time.sleep(0.8)
+                stamp.write_text(step + "\n")
+            time.sleep(1)
+            uptime = server.health().uptime
+            times, wrong, errors = askers.stop()
+            logged = server.text()
+            server.stop()
+        require(wrong == 0 and not errors, f"{wrong} wrong, {errors[:3]}")
+        require(0 < uptime < 120, f"an uptime of {uptime} s")
+        require(times[-1] < 5, f"an answer took {times[-1]:.1f} s")
+        years = {line[:10] for line in logged.splitlines() if line[:2] == "20"}
+        return f"{len(times)} answers while the clock stepped, none wrong or late (logs of the days {sorted(years)})"
+    finally:
+        stamp.unlink()
+
+
+def reconnects(short: bool) -> str:
+    """Thousands of clients that come, ask and go: no descriptor and no memory stays behind."""
+    turns = 1000 if short else 5000
+    with serving() as server:
+        expected(server.endpoint)
+
+        def come_and_go(count: int) -> None:
+            context = zmq.Context()
+            ask = pb.Request(protocol_version=1, request_id=b"h", verb=pb.VERB_HEALTH).SerializeToString()
+            for _ in range(count):
+                socket = context.socket(zmq.DEALER)
+                socket.linger = 0
+                socket.connect(server.endpoint)
+                socket.send(ask)
+                require(socket.poll(10_000) != 0, "no answer")
+                socket.recv_multipart()
+                socket.close()
+            context.term()
+
+        come_and_go(500)
+        time.sleep(0.5)
+        memory, descriptors = server.resident(), server.descriptors()
+        come_and_go(turns)
+        time.sleep(1)
+        grown, more = server.resident() - memory, server.descriptors() - descriptors
+        require(grown < 10 and more < 10, f"{grown:.1f} MiB and {more} descriptors stayed")
+        server.stop()
+        return f"{turns} connections; memory {grown:+.1f} MiB, descriptors {more:+d}"
+
+
+def soak(minutes: float) -> str:
+    """At 80% load: memory within 2% of its first ten minutes (or of the first sixth of a shorter run)."""
+    with serving() as server:
+        wanted = expected(server.endpoint)
+        rate = sustainable(server)
+        askers = Askers(server.endpoint, 8, pace=8 / (0.8 * rate), wanted=wanted)
+        seen: list[tuple[float, float]] = []
+        started = time.monotonic()
+        while (now := time.monotonic() - started) < minutes * 60:
+            seen.append((now, server.resident()))
+            time.sleep(2)
+        times, wrong, errors = askers.stop()
+        require(wrong == 0 and not errors, f"{wrong} wrong, {errors[:3]}")
+        first = min(600.0, minutes * 10)
+        early = max(memory for moment, memory in seen if moment <= first)
+        late = max(memory for moment, memory in seen if moment > first)
+        text = (f"{len(times)} answers in {minutes:g} minutes at {0.8 * rate:.0f} a second, p99 "
+                f"{milliseconds(quantile(times, 0.99))}; memory {early:.1f} MiB at most in the first {first / 60:.1f} "
+                f"minutes, {late:.1f} after ({100 * (late / early - 1):+.2f}%)")
+        require(late <= 1.02 * early, text)
+        server.stop()
+        return text

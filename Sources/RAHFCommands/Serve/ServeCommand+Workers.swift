@@ -1,0 +1,76 @@
+import ArgumentParser
+import Glibc
+import Logging
+import RewardModel
+import RewardServer
+
+/// `rahf serve --workers`: processes behind a proxy in this one.
+extension ServeCommand {
+    func runWorkers(_ count: Int) throws {
+        let log = try ServeLog.start("rahf.serve", level: logLevel)
+        let target = SignalTarget<WorkersEnd>()
+        var hangUp: (@Sendable () -> Void)?
+        if curveClients != nil { hangUp = { target.with { $0.proxy.reloadClients() } } }
+        TerminationSignals.take(hangUp: hangUp) { name in
+            log.notice("\(name)")
+            target.end { $0.end() }
+        }
+        let folder = try Self.privateFolder()
+        defer { rmdir(folder) }
+        let endpoints = (1...count).map { "ipc://\(folder)/\($0).sock" }
+        defer { for endpoint in endpoints { unlink(String(endpoint.dropFirst(6))) } }
+        var configuration = Proxy.Configuration(
+            addresses: try ServeLog.addresses(bind, encrypted: curveSecret != nil, insecure: insecure),
+            servers: endpoints)
+        configuration.maxMessageBytes = maxMessage << 20
+        configuration.security = try security()
+        FileDescriptors.raiseLimit()
+        let proxy = try Proxy(configuration, log: log)
+        let workers = try WorkerProcesses(try endpoints.map { try command(endpoint: $0, workers: count) }, log: log)
+        target.set(WorkersEnd(proxy: proxy, workers: workers)) { $0.end() }
+        try proxy.run { endpoints in
+            // An address that cannot be had is known before a model is loaded.
+            workers.start()
+            for endpoint in endpoints { log.notice("listening", metadata: ["endpoint": "\(endpoint)"]) }
+        }
+        log.notice("drained")
+    }
+
+    /// The workers first, whose last answers still pass the proxy.
+    private struct WorkersEnd: Sendable {
+        var proxy: Proxy
+        var workers: WorkerProcesses
+
+        func end() {
+            workers.end()
+            proxy.stop()
+        }
+    }
+
+    private func command(endpoint: String, workers: Int) throws -> [String] {
+        let threads = try modelOptions.checkedThreads() ?? max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1)
+        let options = [
+            ("model", try modelOptions.path()), ("threads", "\(max(threads / workers, 1))"), ("bind", endpoint),
+            ("max-batch", "\(maxBatch)"), ("max-delay", "\(maxDelay)"), ("queue-items", "\(queueItems)"),
+            ("queue-megabytes", "\(queueMegabytes)"), ("max-message", "\(maxMessage)"), ("max-items", "\(maxItems)"),
+            ("max-pixels", "\(maxPixels)"), ("max-clients", "\(maxClients)"), ("max-unread", "\(maxUnread)"),
+            ("drain-time", "\(drainTime)"), ("unready-time", "\(unreadyTime)"), ("log-level", logLevel),
+        ]
+        return [try Self.executable(), "serve", "--until-eof"] + options.flatMap { ["--\($0)", $1] }
+    }
+
+    private static func executable() throws -> String {
+        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/exe", &path, path.count)
+        guard count > 0 else { throw Failure(.fileError, "/proc/self/exe: \(String(cString: strerror(errno)))") }
+        return String(decoding: path.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private static func privateFolder() throws -> String {
+        var template = Array("\(environmentVariable("TMPDIR") ?? "/tmp")/rahf-workers-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw Failure(.fileError, "no folder for the workers: \(String(cString: strerror(errno)))")
+        }
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
