@@ -124,7 +124,7 @@ def main() -> None:
                 require(code == 0, f"train left a model that cannot be read: {text}")
 
         cases = [
-            ("select", select, "600k", absent, ("manifest.json", "summary.json")),
+            ("select", select, "200k", absent, ("manifest.json", "summary.json")),
             ("masks", masks, "100k", decodable, ()),
             ("train", train, "1m", loadable, ("log.csv", "loss.svg")),
         ]
