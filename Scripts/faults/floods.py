@@ -213,13 +213,14 @@ def clock_steps(short: bool) -> str:
             time.sleep(1)
             uptime = server.health().uptime
             times, wrong, errors = askers.stop()
-            logged = server.text()
             server.stop()
+            logged = server.text()
         require(wrong == 0 and not errors, f"{wrong} wrong, {errors[:3]}")
         require(0 < uptime < 120, f"an uptime of {uptime} s")
         require(times[-1] < 5, f"an answer took {times[-1]:.1f} s")
-        years = {line[:10] for line in logged.splitlines() if line[:2] == "20"}
-        return f"{len(times)} answers while the clock stepped, none wrong or late (logs of the days {sorted(years)})"
+        days = sorted({line[:10] for line in logged.splitlines() if line[:2] == "20"})
+        require(len(days) > 1, f"the server's clock did not step: logs of {days}")
+        return f"{len(times)} answers while the clock stepped, none wrong or late (logs of {' and '.join(days)})"
     finally:
         stamp.unlink()
 

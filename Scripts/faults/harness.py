@@ -124,9 +124,13 @@ def expected(endpoint: str) -> dict[str, float]:
     return dict(result.scores or {})
 
 
-def _asker(endpoint: str, pace: float, wanted: dict[str, float] | None, stop: Any, out: Any, policy: Policy) -> None:
+def _asker(
+    endpoint: str, pace: float, wanted: dict[str, float] | None, started_up: Any, stop: Any, out: Any, policy: Policy,
+) -> None:
     times, wrong, errors = [], 0, []
     with Client(endpoint, policy) as client:
+        client.health()
+        started_up.release()
         next_turn = time.monotonic()
         while not stop.is_set():
             started = time.monotonic()
@@ -149,11 +153,13 @@ class Askers:
         self, endpoint: str, count: int, pace: float = 0.0, wanted: dict[str, float] | None = None,
         policy: Policy = Policy(timeout=30, retries=50),
     ) -> None:
-        self.stop_event, self.out = processes.Event(), processes.Queue()
-        self.members = [processes.Process(target=_asker, args=(endpoint, pace, wanted, self.stop_event, self.out, policy))
-                        for _ in range(count)]
+        self.stop_event, self.out, started_up = processes.Event(), processes.Queue(), processes.Semaphore(0)
+        arguments = (endpoint, pace, wanted, started_up, self.stop_event, self.out, policy)
+        self.members = [processes.Process(target=_asker, args=arguments) for _ in range(count)]
         for member in self.members:
             member.start()
+        for _ in self.members:
+            require(started_up.acquire(timeout=120), "a client does not start")
 
     def stop(self) -> tuple[list[float], int, list[str]]:
         """Seconds each answer took, wrong answers, errors."""

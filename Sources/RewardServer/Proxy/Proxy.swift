@@ -56,11 +56,7 @@ package final class Proxy: Sendable {
         let back = try serversSide()
         let (front, endpoints) = try clientsSide()
         onBound(endpoints)
-        defer {
-            // Without an authenticator libzmq lets everybody in.
-            for endpoint in endpoints { try? front.unbind(endpoint) }
-            authenticator?.stop()
-        }
+        defer { authenticator?.stop() }
         while zmq_proxy_steerable(front.pointer, back.pointer, nil, control.pointer) != 0 {
             guard zmq_errno() == EINTR else { throw ZeroMQError.last("proxy") }
         }

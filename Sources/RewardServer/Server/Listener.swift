@@ -74,10 +74,11 @@ struct Listener {
         endpoints = try configuration.addresses.map { [socket] in try Self.bind(socket, $0.endpoint) }
     }
 
-    /// Takes no more connections. The socket closes when nobody holds it; it keeps trying to send for `linger`.
+    /// Ends authentication. The socket closes when nobody holds it; it keeps trying to send for `linger`.
+    ///
+    /// Whoever connects in between is read no more. Unbinding first would cost the last replies: libzmq ends an address's
+    /// connections with it.
     func close(linger: Duration) throws {
-        // Without an authenticator libzmq lets everybody in.
-        for endpoint in endpoints { try? socket.unbind(endpoint) }
         authenticator?.stop()
         try socket.set(.linger(linger))
     }
