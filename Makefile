@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build commands lib install library-check bench bench-operators parity python format lint packages masks-check feedback check-selection disk-check fuzz faults
+.PHONY: demo test build commands lib install library-check bench bench-operators parity python format lint packages masks-check feedback check-selection disk-check fuzz faults watch-check
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -77,6 +77,10 @@ fuzz: packages
 # Killed, flooded, overloaded, drained: the fault table against the built server. FAULTS=--short for a fraction of the time.
 faults: build
 	Scripts/faults.sh $(FAULTS)
+
+# /metrics as Prometheus reads it and the page in Chromium; installs what it needs into .venv.
+watch-check: build
+	Scripts/watch.sh
 
 format:
 	swift format -i -r Sources Tests Package.swift

@@ -173,7 +173,8 @@ let package = Package(
         .testTarget(
             name: "RAHFCommandsTests",
             dependencies: [
-                "RAHFCommands", "RewardCuration", "RewardData", "RewardImage", "RewardModel", "RewardTestSupport",
+                "RAHFCommands", "RewardCuration", "RewardData", "RewardImage", "RewardModel", "RewardServer",
+                "RewardTestSupport", log,
             ],
             swiftSettings: gates),
         .testTarget(

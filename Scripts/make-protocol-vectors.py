@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes Protocols/vectors: messages of the protocol, byte for byte, with what they mean. The tests of both sides read them.
 
-usage: make-protocol-vectors.py        needs: protoc; pip install protobuf pillow
+usage: make-protocol-vectors.py        needs: protoc; pip install protobuf pillow numpy scipy
 The bytes come from Python's protobuf and struct, not from the Swift code that reads them in the tests.
 """
 import io
@@ -13,6 +13,8 @@ import sys
 import tempfile
 import zlib
 
+import numpy
+import scipy.stats
 from google.protobuf import json_format
 from PIL import Image
 
@@ -149,6 +151,13 @@ request("item-no-objectives", "GRADIENT without an objective, with an empty one,
             encoded(), objective=pb.Objective(score_weights=pb.ScoreWeights(overall=float("inf"))))],
         outcome=ok(*["INVALID_REQUEST"] * 3))
 
+group = lambda *ids: [item(encoded(), prompt=f"a cat {n}".encode(), group_id=id) for n, id in enumerate(ids)]  # noqa: E731
+request("score-groups", "Two groups and an item of none, which share an image.", [png()], verb=score,
+        items=group(b"one", b"two", b"one", b""), outcome=ok(*["OK"] * 4))
+request("item-groups", "A group without scores; a group id of 65 bytes.", [png()], verb=score,
+        items=[item(encoded(), outputs=[2], group_id=b"g"), item(encoded(), group_id=b"g" * 65)],
+        outcome=ok("INVALID_REQUEST", "TOO_LARGE"))
+
 # Requests that are refused as a whole.
 request("newer-version", "Version 2.", protocol_version=2, verb=pb.VERB_HEALTH, outcome=refused("UNSUPPORTED_VERSION"))
 write("request", "newer-version-strange", "Version 2, with a field 5 that is no item any more.",
@@ -217,3 +226,32 @@ reply("health", "A server that drains.", pb.Reply(status=good, health=pb.Health(
     live=True, draining=True, queued_items=3, queued_bytes=300, running_items=8, uptime_ms=5000)), outcome=ok())
 reply("cancel", "Two items were dropped.", pb.Reply(status=good, cancel=pb.CancelReply(
     found=True, cancelled_items=2)), outcome=ok())
+
+
+def standing(scores, position):
+    """Where one score stands among all: numpy's and scipy's own words for what README.md says."""
+    values = numpy.array(scores, numpy.float32).astype(numpy.float64)
+    deviation = values.std(ddof=1) if len(values) > 1 else 0.0
+    return pb.Standing(
+        mean=values.mean(), standard_deviation=deviation, z_score=(values[position] - values.mean()) / (deviation + 1e-4),
+        rank=scipy.stats.rankdata(-values)[position])
+
+
+# Binary fractions, whose sums are exact; the second and the fourth are equal.
+rewards = {"plausibility": [0.5, 0.25, 0.125, 0.25], "alignment": [0.75] * 4, "aesthetics": [0, 0.5, 1, 0.5],
+           "overall": [0.0625, 0.625, 0.875, 0.625]}
+failed = pb.ItemReply(status=pb.Status(code=6, message="png: truncated"))
+members = [pb.ItemReply(
+    status=good, scores=pb.Scores(**{name: values[position] for name, values in rewards.items()}),
+    group=pb.Group(scored=4, failed=1, **{name: standing(values, position) for name, values in rewards.items()}))
+    for position in range(4)]
+groups = {"scored": 4, "failed": 1,
+          "group": [[getattr(getattr(member.group, name), field) for field in (
+              "mean", "standard_deviation", "z_score", "rank")] for member in members for name in rewards]}
+reply("groups", "A group of five, one of which failed.", pb.Reply(
+    status=good, items=members[:2] + [failed] + members[2:]), [],
+    {"status": "OK", "items": ["OK", "OK", "INVALID_IMAGE", "OK", "OK"], **groups})
+broken = pb.ItemReply.FromString(members[0].SerializeToString())
+broken.group.overall.ClearField("z_score")
+reply("missing-z-score", "A standing without one of its numbers: the item has failed.", pb.Reply(
+    status=good, items=[broken]), outcome=ok("INTERNAL"))

@@ -11,6 +11,8 @@ package enum ProtocolVersion {
 package enum ProtocolFeature {
     /// `Request.progress_ms`.
     package static let progress = "progress"
+    /// `Item.group_id`.
+    package static let groups = "groups"
 }
 
 /// What one message may hold, checked before anything of that size is taken or decoded.

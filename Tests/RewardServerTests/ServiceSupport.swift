@@ -28,6 +28,9 @@ final class RunningServer: Sendable {
 
     func drain() { background.drain() }
 
+    /// Makes the sockets' thread turn.
+    var poke: @Sendable () -> Void { { [background] in background.poke() } }
+
     /// Waits for the end and throws what ended it.
     func wait(seconds: Int = 30) throws {
         #expect(try background.wait(seconds: seconds), "the server did not end")

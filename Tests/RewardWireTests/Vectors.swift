@@ -12,6 +12,10 @@ struct Vector: Decodable, Sendable, CustomTestStringConvertible {
         var misalignment: [Float]?
         var gradient: [Float]?
         var notes: [String]?
+        var scored: Int?
+        var failed: Int?
+        /// Of each answered item, of each score: mean, standard deviation, z-score, rank.
+        var group: [[Float]]?
     }
 
     var name: String

@@ -42,6 +42,21 @@ def test_answers_have_the_bits_of_the_command_line(
         assert [note.kind for note in result.notes] == [note["kind"] for note in expected["notes"]]
 
 
+def test_the_servers_standings_have_the_bits_of_the_clients_own(
+    server: Server, photographs: list[pathlib.Path]
+) -> None:
+    prompts = [f"{PROMPT}, take {n}" for n in range(7)]
+    pictures = [photographs[n % len(photographs)] for n in range(7)]
+    ids = ["a", "b", "a", "a", None, "b", "a"]
+    with Client(server.endpoint) as client, Client(server.endpoint, Policy(max_items=2)) as cut:
+        assert "groups" in client.info().features
+        whole, parts = (each.score([*pictures, b"no image"], [*prompts, "x"], groups=[*ids, "a"])
+                        for each in (client, cut))
+    assert [result.group for result in whole] == [result.group for result in parts]
+    first = whole[0].group
+    assert first is not None and (first.scored, first.failed) == (4, 1) and whole[4].group is None
+
+
 def test_gradients_have_the_bits_of_the_command_line(
     server: Server, photographs: list[pathlib.Path], tmp_path: pathlib.Path
 ) -> None:

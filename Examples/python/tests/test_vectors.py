@@ -1,6 +1,7 @@
 """The recorded messages of Protocols/vectors: replies are read, requests are written as recorded."""
 
 import base64
+import dataclasses
 import io
 import json
 import pathlib
@@ -12,6 +13,7 @@ from google.protobuf import json_format
 from PIL import Image
 
 from rahf_client import HeatmapTerm, Objective
+from rahf_client.groups import with_standings
 from rahf_client.messages import decode, encode_items, prepare
 from rahf_client.schema import pb
 from rahf_client.types import Code
@@ -49,6 +51,17 @@ def test_a_recorded_reply_is_read_as_described(name: str) -> None:
         assert [note.kind for note in item.notes] == outcome["notes"]
 
 
+def test_the_recorded_group_is_read_and_is_what_the_client_computes_itself() -> None:
+    vector = VECTORS["reply-groups"]
+    results = decode(frames(vector)).items
+    found = [result.group for result in results if result.ok]
+    assert [[*dataclasses.astuple(standing)] for group in found if group for standing in group.standings.values()
+            ] == vector["outcome"]["group"]
+    assert all(group and (group.scored, group.failed) == (4, 1) for group in found)
+    bare = [dataclasses.replace(result, group=None) for result in results]
+    assert [result.group for result in with_standings(bare, [b"0"] * 5)] == [result.group for result in results]
+
+
 def test_a_code_of_a_later_version_is_a_failure_that_says_whether_to_retry() -> None:
     reply = decode(frames(VECTORS["reply-later-code"]))
     assert reply.status.code == 99 and reply.status.retryable and not reply.status.ok
@@ -64,7 +77,7 @@ def described(vector: Any) -> Any:
 
 @pytest.mark.parametrize(
     "name", ["request-score-u8-hwc", "request-score-f16-hwc", "request-score-f32-chw", "request-score-png",
-             "request-score-shared-frame", "request-gradient-mask"])
+             "request-score-shared-frame", "request-gradient-mask", "request-score-groups"])
 def test_our_requests_are_the_recorded_ones(name: str) -> None:
     vector = VECTORS[name]
     recorded, sent = described(vector), frames(vector)
@@ -91,7 +104,7 @@ def test_our_requests_are_the_recorded_ones(name: str) -> None:
         dtypes = {0: "float32", pb.DTYPE_F32: "float32", pb.DTYPE_F16: "float16", pb.DTYPE_U8: "uint8"}
         items.append(prepare(
             picture, item.prompt, [names[output] for output in item.outputs], objective,
-            heatmap_dtype=dtypes[item.heatmap_dtype], gradient_dtype=dtypes[item.gradient_dtype]))
+            heatmap_dtype=dtypes[item.heatmap_dtype], gradient_dtype=dtypes[item.gradient_dtype], group=item.group_id))
     written = encode_items(recorded.request_id, items, recorded.timeout_ms)
     header = pb.Request.FromString(written[0])
     for item in [*header.items, *recorded.items]:  # float32 said and unsaid mean the same

@@ -7,7 +7,7 @@ import RewardServer
 /// `rahf serve --workers`: processes behind a proxy in this one.
 extension ServeCommand {
     func runWorkers(_ count: Int) throws {
-        let log = try ServeLog.start("rahf.serve", level: logLevel)
+        let log = try ServeLog.start("rahf.serve", level: logLevel, format: watchOptions.logFormat)
         let target = SignalTarget<WorkersEnd>()
         var hangUp: (@Sendable () -> Void)?
         if curveClients != nil { hangUp = { target.with { $0.proxy.reloadClients() } } }
@@ -26,7 +26,8 @@ extension ServeCommand {
         configuration.security = try security()
         FileDescriptors.raiseLimit()
         let proxy = try Proxy(configuration, log: log)
-        let workers = try WorkerProcesses(try endpoints.map { try command(endpoint: $0, workers: count) }, log: log)
+        let workers = try WorkerProcesses(
+            try endpoints.enumerated().map { try command(endpoint: $1, worker: $0 + 1, workers: count) }, log: log)
         target.set(WorkersEnd(proxy: proxy, workers: workers)) { $0.end() }
         try proxy.run { endpoints in
             // An address that cannot be had is known before a model is loaded.
@@ -47,7 +48,7 @@ extension ServeCommand {
         }
     }
 
-    private func command(endpoint: String, workers: Int) throws -> [String] {
+    private func command(endpoint: String, worker: Int, workers: Int) throws -> [String] {
         let threads = try modelOptions.checkedThreads() ?? max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1)
         let options = [
             ("model", try modelOptions.path()), ("threads", "\(max(threads / workers, 1))"), ("bind", endpoint),
@@ -57,6 +58,7 @@ extension ServeCommand {
             ("drain-time", "\(drainTime)"), ("unready-time", "\(unreadyTime)"), ("log-level", logLevel),
         ]
         return [try Self.executable(), "serve", "--until-eof"] + options.flatMap { ["--\($0)", $1] }
+            + (try watchOptions.arguments(worker: worker, of: workers, insecure: insecure))
     }
 
     private static func executable() throws -> String {

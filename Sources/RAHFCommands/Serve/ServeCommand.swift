@@ -51,8 +51,9 @@ struct ServeCommand: ParsableCommand {
     var drainTime = 30
     @Option(help: "Seconds of these in which it says that it is not ready, and still takes new work.")
     var unreadyTime = 0
-    @Option(help: "trace, debug, info, notice, warning or error. No level logs prompts or pixels.")
+    @Option(help: "trace, debug, info, notice, warning or error. Requests are logged at debug, failed items at info.")
     var logLevel = "info"
+    @OptionGroup(title: "Watching") var watchOptions: WatchOptions
 
     func validate() throws {
         let bounds = [
@@ -71,11 +72,12 @@ struct ServeCommand: ParsableCommand {
             throw ValidationError("--curve-clients needs --curve-secret")
         }
         _ = try configurationOfServer()
+        _ = try watchOptions.address(insecure: insecure)
     }
 
     func run() throws {
         guard workers == 1 else { return try runWorkers(workers) }
-        let log = try ServeLog.start("rahf.serve", level: logLevel)
+        let log = try ServeLog.start("rahf.serve", level: logLevel, format: watchOptions.logFormat)
         let target = SignalTarget<Server>()
         var hangUp: (@Sendable () -> Void)?
         if curveClients != nil { hangUp = { target.with { $0.reloadClients() } } }
@@ -94,7 +96,10 @@ struct ServeCommand: ParsableCommand {
         configuration.security = try security()
         FileDescriptors.raiseLimit()
         let predictor = try modelOptions.load(maxBatch: maxBatch)
+        let watching = try Watching(
+            watchOptions, insecure: insecure, model: predictor.info, log: log, &configuration)
         let server = try Server(configuration, scorer: predictor, log: log)
+        try watching.start(server, log: log)
         target.set(server) { $0.drain() }
         let model: Logger.Metadata = ["model": "\(predictor.info.name)", "digest": "\(predictor.info.digest)"]
         log.info("loaded", metadata: model)
@@ -106,6 +111,7 @@ struct ServeCommand: ParsableCommand {
         try server.run { endpoints in
             for endpoint in endpoints { log.notice("listening", metadata: ["endpoint": "\(endpoint)"]) }
         }
+        watching.end()
         log.notice("drained")
         // A pass that outlived the drain still runs on its thread: nothing may be torn down under it.
         _exit(0)

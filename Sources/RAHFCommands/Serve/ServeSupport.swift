@@ -13,9 +13,16 @@ enum ServeLog {
     }
 
     /// Sends logs to standard error from now on.
-    static func start(_ label: String, level name: String) throws -> Logger {
+    static func start(
+        _ label: String, level name: String, format: WatchOptions.LogFormat = .text
+    ) throws -> Logger {
         let level = try level(name)
         LoggingSystem.bootstrap { label in
+            if format == .json {
+                var handler = JSONLogHandler(label: label)
+                handler.logLevel = level
+                return handler
+            }
             var handler = StreamLogHandler.standardError(label: label)
             handler.logLevel = level
             return handler

@@ -26,6 +26,16 @@ public final class TFRecordWriter {
 
     /// Appends one record.
     public func write(_ bytes: [UInt8]) throws(FeedbackDataError) {
+        let frame = Self.frame(bytes)
+        guard let file else { preconditionFailure("the writer has finished") }
+        guard fwrite(frame, 1, frame.count, file) == frame.count else {
+            throw FeedbackDataError(file: path, record: count, .unwritable(systemMessage()))
+        }
+        count += 1
+    }
+
+    /// A record as it lies in a file: length and bytes, each with its checksum.
+    package static func frame(_ bytes: [UInt8]) -> [UInt8] {
         var frame: [UInt8] = []
         frame.reserveCapacity(bytes.count + 16)
         withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { length in
@@ -36,11 +46,7 @@ public final class TFRecordWriter {
         bytes.withUnsafeBytes { data in
             withUnsafeBytes(of: CRC32C.masked(data).littleEndian) { frame += $0 }
         }
-        guard let file else { preconditionFailure("the writer has finished") }
-        guard fwrite(frame, 1, frame.count, file) == frame.count else {
-            throw FeedbackDataError(file: path, record: count, .unwritable(systemMessage()))
-        }
-        count += 1
+        return frame
     }
 
     /// Puts what was written on the disk and gives the file its name. Without it nothing is left.

@@ -39,6 +39,10 @@ package struct Scheduler<Payload> {
     }
 
     package var isEngineBusy: Bool { running != nil }
+    /// When the item that has waited longest was accepted.
+    package var oldestArrival: Duration? {
+        queues.values.compactMap { $0.first.flatMap { jobs[$0]?.arrived } }.min()
+    }
     /// True when draining and every accepted item has left.
     package var isDrained: Bool { isDraining && running == nil && queuedItems == 0 }
 
@@ -147,7 +151,7 @@ extension Scheduler {
     private func readyTime(_ now: Duration) -> Duration? {
         guard queuedItems > 0 else { return nil }
         if isDraining || queuedItems >= limits.maxBatch { return now }
-        return queues.values.compactMap { $0.first.flatMap { jobs[$0]?.arrived } }.min().map { $0 + limits.maxDelay }
+        return oldestArrival.map { $0 + limits.maxDelay }
     }
 
     private func overdue(_ now: Duration) -> [JobKey] {

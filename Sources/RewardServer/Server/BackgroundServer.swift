@@ -55,4 +55,6 @@ package final class BackgroundServer: Sendable {
     }
 
     package func drain() { server.drain() }
+
+    package func poke() { server.poke() }
 }

@@ -8,7 +8,7 @@ import Glibc
 /// and not ended are held by libzmq without any limit of its own; the connection with too much of them is closed.
 package struct Connections {
     /// Why a connection was closed.
-    package enum Offence: String, Sendable {
+    package enum Offence: String, Sendable, CaseIterable {
         case partialMessage = "a message that does not end"
         case wrongMessages = "too many wrong messages"
         case revoked = "its key was revoked"

@@ -9,8 +9,8 @@ final class EngineQueue: Sendable {
     enum Report: Sendable {
         /// The first pass has ended: the model is ready, or cannot be used.
         case warm(Failure?)
-        /// Answers of a batch, in the order of its items.
-        case finished(batch: Int, [ItemAnswer])
+        /// Answers of a batch, in the order of its items, and what they took.
+        case finished(batch: Int, [ItemAnswer], BatchTimes)
     }
 
     private let scorer: any Scorer
@@ -38,7 +38,10 @@ final class EngineQueue: Sendable {
     }
 
     func start(batch: Int, _ items: [RequestItem]) {
-        queue.async { [self] in report(.finished(batch: batch, answer(items))) }
+        queue.async { [self] in
+            let (answers, times) = answer(items)
+            report(.finished(batch: batch, answers, times))
+        }
     }
 
     func takeReports() -> [Report] {
@@ -58,18 +61,28 @@ final class EngineQueue: Sendable {
         wakeUp.signal()
     }
 
-    private func answer(_ items: [RequestItem]) -> [ItemAnswer] {
+    private func answer(_ items: [RequestItem]) -> ([ItemAnswer], BatchTimes) {
+        let clock = ContinuousClock()
+        var times = BatchTimes()
         var answers = [ItemAnswer?](repeating: nil, count: items.count)
         var decoded: [(index: Int, item: PredictionItem)] = []
         for (index, item) in items.enumerated() {
+            let started = clock.now
+            defer { times.decode.append(clock.now - started) }
             do throws(Failure) { decoded.append((index, try item.decode(limits: limits))) } catch {
                 answers[index] = ItemAnswer(error)
             }
         }
+        let decodedAt = clock.now
         let results = decoded.isEmpty ? [] : scorer.predict(decoded.map(\.item))
+        let predictedAt = clock.now
+        if !decoded.isEmpty { times.model = predictedAt - decodedAt }
         for (entry, result) in zip(decoded, results) {
             answers[entry.index] = ItemAnswer(result, for: items[entry.index])
         }
-        return answers.map { $0 ?? ItemAnswer(Failure(.internalError, "the engine did not answer this item")) }
+        let missing = Failure(.internalError, "the engine did not answer this item")
+        let all = answers.map { $0 ?? ItemAnswer(missing) }
+        times.encode = clock.now - predictedAt
+        return (all, times)
     }
 }

@@ -12,15 +12,19 @@ struct OpenRequest {
     /// How often its sender wants to hear of it, and when next.
     private let progress: Duration?
     private(set) var nextProgress: Duration?
+    /// What came, when it is to be recorded.
+    let recorded: RecordedRequest?
     private(set) var answers: [ItemAnswer?]
     private(set) var unanswered: Int
+    /// Each item's group id; empty for none.
+    private let groups: [[UInt8]]
     private var started: Duration?
     private var ended: Duration?
     private var largestBatch = 0
 
     init(
-        id: [UInt8], route: Listener.Route, key: JobKey, items: Int, arrived: Duration, deadline: Duration?,
-        progress: Duration? = nil
+        id: [UInt8], route: Listener.Route, key: JobKey, groups: [[UInt8]], arrived: Duration, deadline: Duration?,
+        progress: Duration? = nil, recorded: RecordedRequest? = nil
     ) {
         self.id = id
         self.route = route
@@ -29,8 +33,10 @@ struct OpenRequest {
         self.deadline = deadline
         self.progress = progress
         nextProgress = progress.map { arrived + $0 }
-        answers = [ItemAnswer?](repeating: nil, count: items)
-        unanswered = items
+        self.groups = groups
+        self.recorded = recorded
+        answers = [ItemAnswer?](repeating: nil, count: groups.count)
+        unanswered = groups.count
     }
 
     mutating func noteProgress(now: Duration) {
@@ -48,9 +54,9 @@ struct OpenRequest {
         ended = now
     }
 
-    /// All answers, the missing ones filled.
+    /// All answers, the missing ones filled, each with its standing in its group.
     func completed(_ missing: @autoclosure () -> ItemAnswer) -> [ItemAnswer] {
-        answers.map { $0 ?? missing() }
+        answers.map { $0 ?? missing() }.grouped(groups)
     }
 
     func timings(now: Duration) -> WireTimings {

@@ -57,6 +57,9 @@ package final class Server: Sendable {
         if clients.reloadAndLog(log, always: true) { wakeUp.signal() }
     }
 
+    /// Makes the sockets' thread turn. Any thread.
+    package func poke() { wakeUp.signal() }
+
     /// Refuses new work from now on, answers what was accepted, then ends `run`. Any thread.
     package func drain() {
         drainRequested.store(true, ordering: .releasing)

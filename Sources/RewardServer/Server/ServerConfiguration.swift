@@ -26,6 +26,12 @@ package struct ServerConfiguration: Sendable {
     /// Is told what happens, on the sockets' thread: it must not wait for anything.
     package var observe: @Sendable (ServerEvent) -> Void = { _ in }
 
+    /// Takes every answered request with its answer, on the sockets' thread: it must not wait. Nil: nothing is recorded,
+    /// and frames are let go as soon as they are decoded.
+    package var record: (@Sendable (RecordedExchange) -> Void)?
+    /// Logs prompts. The default is not to.
+    package var logsPrompts = false
+
     package init(addresses: [BindAddress]) {
         self.addresses = addresses
     }

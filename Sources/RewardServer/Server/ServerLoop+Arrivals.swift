@@ -47,7 +47,7 @@ extension ServerLoop {
                 let failure = Failure(.overloaded, "the server has \(most) clients already")
                 return refuse(message.id, failure, retryAfter: .seconds(1), route)
             }
-            accept(message, items, route)
+            accept(message, items, arrival)
         case .info: send(replies.info(message.id), to: route)
         case .health: send(replies.health(message.id, health), to: route)
         case .cancel(let target): cancel(target, message.id, route)
@@ -73,8 +73,8 @@ extension ServerLoop {
         send(replies.refusal(id, failure, retryAfter: retryAfter), to: route)
     }
 
-    private mutating func accept(_ message: RequestMessage, _ items: [RequestItem], _ route: Listener.Route) {
-        let now = now
+    private mutating func accept(_ message: RequestMessage, _ items: [RequestItem], _ arrival: Listener.Arrival) {
+        let (now, route) = (now, arrival.route)
         let client = route.client
         guard !requests.contains(client: client, id: message.id) else {
             let failure = Failure(.duplicateRequest, "a request of this connection with this id is still open")
@@ -92,10 +92,16 @@ extension ServerLoop {
             return refuse(message.id, failure, retryAfter: retryAfter, route)
         }
         configuration.observe(.accepted(items: items.count, bytes: bytes))
+        var facts: Logger.Metadata = [
+            "request": "\(hex(message.id))", "items": "\(items.count)", "bytes": "\(bytes)",
+        ]
+        if configuration.logsPrompts { facts["prompts"] = .array(items.map { .string($0.promptText) }) }
+        log.log(level: configuration.logsPrompts ? .info : .debug, "accepted", metadata: facts)
         requests.open(
             OpenRequest(
-                id: message.id, route: route, key: key, items: items.count, arrived: now, deadline: deadline,
-                progress: message.progress))
+                id: message.id, route: route, key: key, groups: items.map(\.group), arrived: now, deadline: deadline,
+                progress: message.progress,
+                recorded: configuration.record == nil ? nil : RecordedRequest(arrival.frames)))
     }
 
     private static func failure(_ refusal: SchedulerRefusal, _ limits: SchedulerLimits) -> (Failure, Duration?) {
@@ -113,6 +119,21 @@ extension ServerLoop {
             )
         case .overloaded(let delay): (Failure(.overloaded, "the queue is full"), delay)
         }
+    }
+
+    /// What the metrics tell of.
+    var state: ServerState {
+        var state = ServerState()
+        state.queuedItems = scheduler.queuedItems
+        state.queuedBytes = scheduler.queuedBytes
+        state.oldestArrival = scheduler.oldestArrival.map { epoch + $0 }
+        state.runningItems = running.values.reduce(0) { $0 + $1.tickets.count }
+        state.runningSince = running.values.map(\.started).min().map { epoch + $0 }
+        state.openRequests = requests.count
+        state.clients = connections.clientCount
+        state.isReady = isWarm && drain == nil
+        state.isDraining = scheduler.isDraining
+        return state
     }
 
     private var health: WireHealth {

@@ -31,11 +31,31 @@ extension ServerLoop {
                 "request": "\(hex(request.id))", "items": "\(answers.count)", "failed": "\(failures.count)",
                 "queue_ms": "\(timings.queueMs)", "compute_ms": "\(timings.computeMs)", "batch": "\(timings.batchSize)",
             ])
+        for (item, answer) in answers.enumerated() {
+            guard let failure = answer.message.status.failure else { continue }
+            log.info(
+                "an item failed",
+                metadata: [
+                    "request": "\(hex(request.id))", "item": "\(item)", "code": "\(failure.code.rawValue)",
+                    "reason": "\(failure.message)",
+                ])
+        }
         configuration.observe(
             .answered(
                 items: answers.count, failures: failures, queue: .seconds(Double(timings.queueMs) / 1000),
                 compute: .seconds(Double(timings.computeMs) / 1000)))
-        send(replies.answers(request.id, answers, timings: timings), to: request.route)
+        let scores = answers.compactMap { $0.message.hasScores ? $0.message.scores.scores : nil }
+        if !scores.isEmpty || !failures.isEmpty {
+            configuration.observe(.rewards(scores, failed: failures.count))
+        }
+        let frames = replies.answers(request.id, answers, timings: timings)
+        if let record = configuration.record, let recorded = request.recorded {
+            record(
+                RecordedExchange(
+                    receivedMicroseconds: recorded.receivedMicroseconds, request: recorded.frames, reply: frames,
+                    user: request.route.user))
+        }
+        send(frames, to: request.route)
     }
 
     mutating func send(_ frames: [[UInt8]], to route: Listener.Route) {

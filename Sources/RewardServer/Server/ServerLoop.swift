@@ -10,7 +10,7 @@ struct ServerLoop {
     let replies: ReplyWriter
     let log: Logger
     // The steady clock: setting the machine's time has no effect on deadlines.
-    private let epoch = ContinuousClock.now
+    let epoch = ContinuousClock.now
     var scheduler: Scheduler<RequestItem>
     var requests = RequestTable()
     var connections: Connections
@@ -77,6 +77,7 @@ struct ServerLoop {
         answerOverdue()
         tellProgress()
         startBatch()
+        configuration.observe(.turned(state))
     }
 
     /// A bounded number, so that a flood of messages cannot keep finished work from its clients. True: there are no more.
@@ -136,11 +137,12 @@ struct ServerLoop {
             if let failure { throw Server.Problem.unusableModel(failure) }
             isWarm = true
             log.info("ready")
-        case .finished(let number, let answers):
+        case .finished(let number, let answers, let times):
             let now = now
             scheduler.finish(number, now: now)
             guard let batch = running.removeValue(forKey: number) else { return }
             configuration.observe(.batchFinished(items: batch.tickets.count, seconds: now - batch.started))
+            configuration.observe(.batchTimes(times))
             for (ticket, answer) in zip(batch.tickets, answers) {
                 // Cancelled and overdue requests are answered and gone; their late results go nowhere.
                 requests.update(ticket.key) { $0.set(answer, at: ticket.index, now: now) }

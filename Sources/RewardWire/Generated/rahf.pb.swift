@@ -509,6 +509,11 @@ package nonisolated struct WireItem: Sendable {
   /// Of the gradient frame: F32 (also when unspecified) or F16 with a scale.
   package var gradientDtype: WireDType = .unspecified
 
+  /// Items of the request with equal ids are a group, and each is told how it stands in it: for trainers that compare
+  /// the images of one prompt. As long as a request id at most; empty: none. Needs SCORES among `outputs`. For servers
+  /// whose `info.features` has "groups".
+  package var groupID: Data = Data()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -898,11 +903,137 @@ package nonisolated struct WireItemReply: @unchecked Sendable {
     set {_uniqueStorage()._notes = newValue}
   }
 
+  /// The item has a `group_id`.
+  package var group: WireGroup {
+    get {_storage._group ?? WireGroup()}
+    set {_uniqueStorage()._group = newValue}
+  }
+  /// Returns true if `group` has been explicitly set.
+  package var hasGroup: Bool {_storage._group != nil}
+  /// Clears the value of `group`. Subsequent reads from it will return its default value.
+  package mutating func clearGroup() {_uniqueStorage()._group = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// How an item's scores stand among those of its group. Items that failed are left out, and counted.
+package nonisolated struct WireGroup: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Items with scores, this one included.
+  package var scored: UInt32 {
+    get {_storage._scored}
+    set {_uniqueStorage()._scored = newValue}
+  }
+
+  /// Items without.
+  package var failed: UInt32 {
+    get {_storage._failed}
+    set {_uniqueStorage()._failed = newValue}
+  }
+
+  package var plausibility: WireStanding {
+    get {_storage._plausibility ?? WireStanding()}
+    set {_uniqueStorage()._plausibility = newValue}
+  }
+  /// Returns true if `plausibility` has been explicitly set.
+  package var hasPlausibility: Bool {_storage._plausibility != nil}
+  /// Clears the value of `plausibility`. Subsequent reads from it will return its default value.
+  package mutating func clearPlausibility() {_uniqueStorage()._plausibility = nil}
+
+  package var alignment: WireStanding {
+    get {_storage._alignment ?? WireStanding()}
+    set {_uniqueStorage()._alignment = newValue}
+  }
+  /// Returns true if `alignment` has been explicitly set.
+  package var hasAlignment: Bool {_storage._alignment != nil}
+  /// Clears the value of `alignment`. Subsequent reads from it will return its default value.
+  package mutating func clearAlignment() {_uniqueStorage()._alignment = nil}
+
+  package var aesthetics: WireStanding {
+    get {_storage._aesthetics ?? WireStanding()}
+    set {_uniqueStorage()._aesthetics = newValue}
+  }
+  /// Returns true if `aesthetics` has been explicitly set.
+  package var hasAesthetics: Bool {_storage._aesthetics != nil}
+  /// Clears the value of `aesthetics`. Subsequent reads from it will return its default value.
+  package mutating func clearAesthetics() {_uniqueStorage()._aesthetics = nil}
+
+  package var overall: WireStanding {
+    get {_storage._overall ?? WireStanding()}
+    set {_uniqueStorage()._overall = newValue}
+  }
+  /// Returns true if `overall` has been explicitly set.
+  package var hasOverall: Bool {_storage._overall != nil}
+  /// Clears the value of `overall`. Subsequent reads from it will return its default value.
+  package mutating func clearOverall() {_uniqueStorage()._overall = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// README.md has the formulas. Each number is present and finite.
+package nonisolated struct WireStanding: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var mean: Float {
+    get {_mean ?? 0}
+    set {_mean = newValue}
+  }
+  /// Returns true if `mean` has been explicitly set.
+  package var hasMean: Bool {self._mean != nil}
+  /// Clears the value of `mean`. Subsequent reads from it will return its default value.
+  package mutating func clearMean() {self._mean = nil}
+
+  /// The sample's (divided by n - 1, as torch.std); 0 for a single item.
+  package var standardDeviation: Float {
+    get {_standardDeviation ?? 0}
+    set {_standardDeviation = newValue}
+  }
+  /// Returns true if `standardDeviation` has been explicitly set.
+  package var hasStandardDeviation: Bool {self._standardDeviation != nil}
+  /// Clears the value of `standardDeviation`. Subsequent reads from it will return its default value.
+  package mutating func clearStandardDeviation() {self._standardDeviation = nil}
+
+  /// (score - mean) / (standard_deviation + 1e-4).
+  package var zScore: Float {
+    get {_zScore ?? 0}
+    set {_zScore = newValue}
+  }
+  /// Returns true if `zScore` has been explicitly set.
+  package var hasZScore: Bool {self._zScore != nil}
+  /// Clears the value of `zScore`. Subsequent reads from it will return its default value.
+  package mutating func clearZScore() {self._zScore = nil}
+
+  /// 1 is the highest score; equal scores share the mean of their ranks.
+  package var rank: Float {
+    get {_rank ?? 0}
+    set {_rank = newValue}
+  }
+  /// Returns true if `rank` has been explicitly set.
+  package var hasRank: Bool {self._rank != nil}
+  /// Clears the value of `rank`. Subsequent reads from it will return its default value.
+  package mutating func clearRank() {self._rank = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _mean: Float? = nil
+  fileprivate var _standardDeviation: Float? = nil
+  fileprivate var _zScore: Float? = nil
+  fileprivate var _rank: Float? = nil
 }
 
 /// In [0, 1], higher is better, finite. Each is present, also when it is 0.
@@ -1217,7 +1348,7 @@ package nonisolated struct WireInfo: Sendable {
 
   package var heatmapHeight: UInt32 = 0
 
-  /// Optional parts of the protocol this server has: "progress" (Request.progress_ms).
+  /// Optional parts of the protocol this server has: "progress" (Request.progress_ms), "groups" (Item.group_id).
   package var features: [String] = []
 
   /// The model's config.json: sizes, heads, preprocessing, task texts.
@@ -1514,7 +1645,7 @@ nonisolated extension WireRequest: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireItem: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Item"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}image\0\u{1}prompt\0\u{1}outputs\0\u{1}objective\0\u{3}heatmap_dtype\0\u{3}gradient_dtype\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}image\0\u{1}prompt\0\u{1}outputs\0\u{1}objective\0\u{3}heatmap_dtype\0\u{3}gradient_dtype\0\u{4}\u{e}group_id\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1528,6 +1659,7 @@ nonisolated extension WireItem: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
       case 4: try { try decoder.decodeSingularMessageField(value: &self._objective) }()
       case 5: try { try decoder.decodeSingularEnumField(value: &self.heatmapDtype) }()
       case 6: try { try decoder.decodeSingularEnumField(value: &self.gradientDtype) }()
+      case 20: try { try decoder.decodeSingularBytesField(value: &self.groupID) }()
       default: break
       }
     }
@@ -1556,6 +1688,9 @@ nonisolated extension WireItem: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if self.gradientDtype != .unspecified {
       try visitor.visitSingularEnumField(value: self.gradientDtype, fieldNumber: 6)
     }
+    if !self.groupID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.groupID, fieldNumber: 20)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1566,6 +1701,7 @@ nonisolated extension WireItem: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if lhs._objective != rhs._objective {return false}
     if lhs.heatmapDtype != rhs.heatmapDtype {return false}
     if lhs.gradientDtype != rhs.gradientDtype {return false}
+    if lhs.groupID != rhs.groupID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2089,7 +2225,7 @@ nonisolated extension WireModel: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
 
 nonisolated extension WireItemReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ItemReply"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}scores\0\u{1}words\0\u{1}heatmaps\0\u{1}gradient\0\u{1}notes\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}scores\0\u{1}words\0\u{1}heatmaps\0\u{1}gradient\0\u{1}notes\0\u{2}\u{e}group\0")
 
   fileprivate class _StorageClass {
     var _status: WireStatus? = nil
@@ -2098,6 +2234,7 @@ nonisolated extension WireItemReply: SwiftProtobuf.Message, SwiftProtobuf._Messa
     var _heatmaps: [WireHeatmapReply] = []
     var _gradient: WireGradientReply? = nil
     var _notes: [WireNote] = []
+    var _group: WireGroup? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2114,6 +2251,7 @@ nonisolated extension WireItemReply: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _heatmaps = source._heatmaps
       _gradient = source._gradient
       _notes = source._notes
+      _group = source._group
     }
   }
 
@@ -2138,6 +2276,7 @@ nonisolated extension WireItemReply: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 4: try { try decoder.decodeRepeatedMessageField(value: &_storage._heatmaps) }()
         case 5: try { try decoder.decodeSingularMessageField(value: &_storage._gradient) }()
         case 6: try { try decoder.decodeRepeatedMessageField(value: &_storage._notes) }()
+        case 20: try { try decoder.decodeSingularMessageField(value: &_storage._group) }()
         default: break
         }
       }
@@ -2168,6 +2307,9 @@ nonisolated extension WireItemReply: SwiftProtobuf.Message, SwiftProtobuf._Messa
       if !_storage._notes.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._notes, fieldNumber: 6)
       }
+      try { if let v = _storage._group {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2183,10 +2325,165 @@ nonisolated extension WireItemReply: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._heatmaps != rhs_storage._heatmaps {return false}
         if _storage._gradient != rhs_storage._gradient {return false}
         if _storage._notes != rhs_storage._notes {return false}
+        if _storage._group != rhs_storage._group {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireGroup: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Group"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}scored\0\u{1}failed\0\u{1}plausibility\0\u{1}alignment\0\u{1}aesthetics\0\u{1}overall\0")
+
+  fileprivate class _StorageClass {
+    var _scored: UInt32 = 0
+    var _failed: UInt32 = 0
+    var _plausibility: WireStanding? = nil
+    var _alignment: WireStanding? = nil
+    var _aesthetics: WireStanding? = nil
+    var _overall: WireStanding? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _scored = source._scored
+      _failed = source._failed
+      _plausibility = source._plausibility
+      _alignment = source._alignment
+      _aesthetics = source._aesthetics
+      _overall = source._overall
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularUInt32Field(value: &_storage._scored) }()
+        case 2: try { try decoder.decodeSingularUInt32Field(value: &_storage._failed) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._plausibility) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._alignment) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._aesthetics) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._overall) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._scored != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._scored, fieldNumber: 1)
+      }
+      if _storage._failed != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._failed, fieldNumber: 2)
+      }
+      try { if let v = _storage._plausibility {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._alignment {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._aesthetics {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._overall {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireGroup, rhs: WireGroup) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._scored != rhs_storage._scored {return false}
+        if _storage._failed != rhs_storage._failed {return false}
+        if _storage._plausibility != rhs_storage._plausibility {return false}
+        if _storage._alignment != rhs_storage._alignment {return false}
+        if _storage._aesthetics != rhs_storage._aesthetics {return false}
+        if _storage._overall != rhs_storage._overall {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireStanding: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Standing"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}mean\0\u{3}standard_deviation\0\u{3}z_score\0\u{1}rank\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularFloatField(value: &self._mean) }()
+      case 2: try { try decoder.decodeSingularFloatField(value: &self._standardDeviation) }()
+      case 3: try { try decoder.decodeSingularFloatField(value: &self._zScore) }()
+      case 4: try { try decoder.decodeSingularFloatField(value: &self._rank) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._mean {
+      try visitor.visitSingularFloatField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._standardDeviation {
+      try visitor.visitSingularFloatField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._zScore {
+      try visitor.visitSingularFloatField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._rank {
+      try visitor.visitSingularFloatField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireStanding, rhs: WireStanding) -> Bool {
+    if lhs._mean != rhs._mean {return false}
+    if lhs._standardDeviation != rhs._standardDeviation {return false}
+    if lhs._zScore != rhs._zScore {return false}
+    if lhs._rank != rhs._rank {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

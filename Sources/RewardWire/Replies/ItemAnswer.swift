@@ -53,6 +53,13 @@ package struct ItemAnswer: Sendable, Equatable {
         message.notes = prediction.notes.map(WireNote.init)
     }
 
+    /// The same answer with where its scores stand in its group.
+    func with(_ standing: GroupStanding) -> ItemAnswer {
+        var answer = self
+        answer.message.group = WireGroup(standing)
+        return answer
+    }
+
     private mutating func append(_ gradient: PixelGradient, as dtype: WireDType) {
         let scale = dtype == .f16 ? Self.scale(gradient.values) : 1
         let values = scale == 1 ? gradient.values : gradient.values.map { $0 / scale }

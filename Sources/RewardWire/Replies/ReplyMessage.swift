@@ -32,8 +32,14 @@ package struct ReplyMessage: Sendable {
         }
     }
 
+    /// Each item's standing in its group, where it has one.
+    package var standings: [GroupStanding?] {
+        header.items.map { $0.status.failure == nil && $0.hasGroup ? $0.group.standing : nil }
+    }
+
     private func prediction(_ item: WireItemReply) throws(Failure) -> Prediction {
         if let failure = item.status.failure { throw failure }
+        if item.hasGroup, item.group.standing == nil { throw Self.broken("a group without all its numbers") }
         var prediction = Prediction(notes: item.notes.map(\.note))
         if item.hasScores {
             guard let scores = item.scores.scores else { throw Self.broken("scores missing or outside [0, 1]") }

@@ -26,7 +26,7 @@ package struct ReplyWriter: Sendable {
         }
         info = .with {
             $0.protocolVersions = ProtocolVersion.spoken
-            $0.features = [ProtocolFeature.progress]
+            $0.features = [ProtocolFeature.progress, ProtocolFeature.groups]
             $0.limits = WireLimits(limits, queue, maxTokens: model.config.text.maxTokens)
             $0.variant = model.config.variant.rawValue
             $0.parameterCount = UInt64(model.parameterCount)

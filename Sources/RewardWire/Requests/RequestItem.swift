@@ -46,6 +46,12 @@ package struct RequestItem: Sendable {
         }
     }
 
+    /// Its group's id; empty for none.
+    package var group: [UInt8] { Array(item.groupID) }
+
+    /// For logs: bytes that are not UTF-8 are replaced.
+    package var promptText: String { String(decoding: item.prompt, as: UTF8.self) }
+
     /// Decodes image, prompt, outputs and objective.
     ///
     /// - Throws: `Failure`, naming the cause. Sizes are checked before memory is taken for pixels.
@@ -57,6 +63,13 @@ package struct RequestItem: Sendable {
         let prompt: String
         do { prompt = try PromptText.decodeUTF8(Array(item.prompt)) } catch { throw Failure(error) }
         let outputs = try Outputs(item.outputs)
+        guard item.groupID.count <= limits.maxRequestIDBytes else {
+            throw Failure(
+                .tooLarge, "the group id has \(item.groupID.count) bytes; the limit is \(limits.maxRequestIDBytes)")
+        }
+        guard item.groupID.isEmpty || outputs.contains(.scores) else {
+            throw Failure(.invalidRequest, "an item of a group asks for its scores")
+        }
         try checkReplyTypes()
         let objective = try objective(limits)
         switch item.image.source {

@@ -14,9 +14,11 @@ package enum RequestWriter {
     ///
     /// The verb is GRADIENT when items have objectives; all have one or none has.
     ///
-    /// - Parameter progress: How often the server is to say that it is still at work.
+    /// - Parameters:
+    ///   - progress: How often the server is to say that it is still at work.
+    ///   - groups: Each item's group id, empty for none; or empty as a whole.
     package static func predict(
-        _ items: [PredictionItem], id: [UInt8], timeout: Duration?, progress: Duration? = nil
+        _ items: [PredictionItem], id: [UInt8], timeout: Duration?, progress: Duration? = nil, groups: [[UInt8]] = []
     ) -> [[UInt8]] {
         var frames: [[UInt8]] = []
         func add(_ frame: [UInt8]) -> Int {
@@ -28,8 +30,10 @@ package enum RequestWriter {
         var request = header(isGradient ? .gradient : .score, id)
         if let timeout { request.timeoutMs = max(timeout.wireMilliseconds, 1) }
         if let progress { request.progressMs = max(progress.wireMilliseconds, 1) }
-        request.items = items.map { item in
+        precondition(groups.isEmpty || groups.count == items.count, "a group id, or none, for each item")
+        request.items = items.enumerated().map { index, item in
             .with {
+                if !groups.isEmpty { $0.groupID = Data(groups[index]) }
                 let shape = [item.image.height, item.image.width, 3]
                 let (dtype, frame) = FrameCoding.frame(item.image)
                 $0.image.tensor = WireTensor(frame: add(frame), dtype, .hwc, shape)

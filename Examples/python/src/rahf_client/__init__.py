@@ -14,12 +14,12 @@ from .client import Client
 from .curve import Curve
 from .retrying import Policy
 from .types import (
-    HEATMAPS, OUTPUTS, SCORES, Code, Gradient, Health, HeatmapTerm, Info, ItemError, Model, Note, Objective,
-    ProtocolError, RahfError, RequestError, Result, Status, Timings, Word,
+    HEATMAPS, OUTPUTS, SCORES, Code, Gradient, Group, Health, HeatmapTerm, Info, ItemError, Model, Note, Objective,
+    ProtocolError, RahfError, RequestError, Result, Standing, Status, Timings, Word,
 )
 
 __all__ = [
-    "HEATMAPS", "OUTPUTS", "SCORES", "AsyncClient", "Client", "Code", "Curve", "Gradient", "Health", "HeatmapTerm", "Info",
-    "ItemError", "Model", "Note", "Objective", "Policy", "ProtocolError", "RahfError", "RequestError", "Result",
-    "Status", "Timings", "Word",
+    "HEATMAPS", "OUTPUTS", "SCORES", "AsyncClient", "Client", "Code", "Curve", "Gradient", "Group", "Health",
+    "HeatmapTerm", "Info", "ItemError", "Model", "Note", "Objective", "Policy", "ProtocolError", "RahfError",
+    "RequestError", "Result", "Standing", "Status", "Timings", "Word",
 ]

@@ -14,6 +14,7 @@ import zmq
 import zmq.asyncio
 from numpy.typing import NDArray
 
+from . import groups as grouping
 from . import messages
 from .client import objective, prepare_all, reward_array
 from .curve import Curve, Handshakes
@@ -75,11 +76,11 @@ class AsyncClient:
 
     async def score(
         self, images: Sequence[Any], prompts: str | Sequence[str | bytes], outputs: Sequence[str] = ("scores",),
-        *, layout: str | None = None, heatmap_dtype: str = "float32",
+        *, layout: str | None = None, heatmap_dtype: str = "float32", groups: grouping.Groups = None,
     ) -> list[Result]:
         """As `Client.score`."""
         return await self._run(
-            prepare_all(images, prompts, outputs, layout=layout, heatmap_dtype=heatmap_dtype))
+            prepare_all(images, prompts, outputs, layout=layout, heatmap_dtype=heatmap_dtype, groups=groups))
 
     async def rewards(
         self, images: Sequence[Any], prompts: str | Sequence[str | bytes],
@@ -113,16 +114,21 @@ class AsyncClient:
     async def _run(self, items: Sequence[Item]) -> list[Result]:
         results: list[Result | None] = [None] * len(items)
         window = asyncio.Semaphore(self.policy.window)
+        exchanges = 0
 
         async def one(chunk: Chunk) -> None:
+            nonlocal exchanges
             async with window:
-                await self._chunk(chunk, items, results)
+                exchanges += await self._chunk(chunk, items, results)
 
         await asyncio.gather(*(one(chunk) for chunk in split(items, self.policy)))
-        return [result for result in results if result is not None]
+        done = [result for result in results if result is not None]
+        return grouping.settle(done, [item.group for item in items], exchanges)
 
-    async def _chunk(self, chunk: Chunk, items: Sequence[Item], results: list[Result | None]) -> None:
+    async def _chunk(self, chunk: Chunk, items: Sequence[Item], results: list[Result | None]) -> int:
+        """Returns how many requests were answered."""
         started = time.monotonic()
+        exchanges = 0
         while True:
             request_id = os.urandom(16)
             chosen = [items[position] for position in chunk.positions]
@@ -134,9 +140,10 @@ class AsyncClient:
                 continue
             reply: Reply = messages.decode(frames)
             self.model = reply.model
+            exchanges += reply.status.ok
             again = settle(chunk, reply, results, self.policy)
             if again is None:
-                return
+                return exchanges
             chunk, delay = again
             if not reply.status.ok and time.monotonic() + delay - started > self.policy.patience:
                 raise RequestError(reply.status)

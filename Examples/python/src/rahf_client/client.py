@@ -14,6 +14,7 @@ import numpy
 import zmq
 from numpy.typing import NDArray
 
+from . import groups as grouping
 from . import messages
 from .curve import Curve, Handshakes
 from .messages import Item, Reply
@@ -29,7 +30,7 @@ def objective(of: Objective | Mapping[str, float]) -> Objective:
 
 def prepare_all(
     images: Sequence[Any], prompts: str | Sequence[str | bytes], outputs: Sequence[str],
-    of: Objective | None = None, **options: Any,
+    of: Objective | None = None, groups: grouping.Groups = None, **options: Any,
 ) -> list[Item]:
     """Pairs images with prompts (one prompt serves all). An image given several times is sent once."""
     texts: Sequence[str | bytes] = [prompts] * len(images) if isinstance(prompts, (str, bytes)) else prompts
@@ -37,9 +38,9 @@ def prepare_all(
         raise ValueError(f"{len(images)} images and {len(texts)} prompts")
     made: dict[int, Item] = {}
     items = []
-    for image, text in zip(images, texts):
+    for image, text, group in zip(images, texts, grouping.ids(groups, texts)):
         known = made.get(id(image))
-        item = messages.prepare(known.picture if known else image, text, outputs, of, **options)
+        item = messages.prepare(known.picture if known else image, text, outputs, of, group=group, **options)
         made.setdefault(id(image), item)
         items.append(item)
     return items
@@ -103,13 +104,17 @@ class Client:
 
     def score(
         self, images: Sequence[Any], prompts: str | Sequence[str | bytes], outputs: Sequence[str] = ("scores",),
-        *, layout: str | None = None, heatmap_dtype: str = "float32",
+        *, layout: str | None = None, heatmap_dtype: str = "float32", groups: grouping.Groups = None,
     ) -> list[Result]:
         """One result per image, in order; a failed one says why in its status.
 
+        With `groups` ("prompt", or an id per image, None for no group) each result says how its scores stand in its
+        group: `result.group.standings["overall"].z_score`.
+
         Raises RequestError when the request as a whole is refused, no server answers, or it does not let this client in.
         """
-        return self._run(prepare_all(images, prompts, outputs, layout=layout, heatmap_dtype=heatmap_dtype))
+        return self._run(
+            prepare_all(images, prompts, outputs, layout=layout, heatmap_dtype=heatmap_dtype, groups=groups))
 
     def rewards(
         self, images: Sequence[Any], prompts: str | Sequence[str | bytes],
@@ -127,6 +132,17 @@ class Client:
         results = self.score(images, prompts, layout=layout)
         array: NDArray[numpy.float32] = reward_array(results, weights, on_error)
         return array
+
+    def advantages(
+        self, images: Sequence[Any], prompts: str | Sequence[str | bytes], groups: grouping.Groups = "prompt",
+        weights: Mapping[str, float] | None = None, *, deviation: str = "sample", epsilon: float = grouping.EPSILON,
+        on_error: str = "raise", layout: str | None = None,
+    ) -> NDArray[numpy.float32]:
+        """`rewards`, each relative to its group: see `groups.advantages`. An item of no group stands alone: 0."""
+        texts: Sequence[str | bytes] = [prompts] * len(images) if isinstance(prompts, (str, bytes)) else prompts
+        ids = [group or position for position, group in enumerate(grouping.ids(groups, texts))]
+        rewards = self.rewards(images, texts, weights, on_error=on_error, layout=layout)
+        return grouping.advantages(rewards, ids, deviation=deviation, epsilon=epsilon)
 
     def gradient(
         self, images: Sequence[Any], prompts: str | Sequence[str | bytes], of: Objective | Mapping[str, float],
@@ -161,6 +177,7 @@ class Client:
         signs = Signs(policy)
         started = time.monotonic()
         refusal: Status | None = None
+        exchanges = 0
         with self._lock:
             try:
                 while ready or later or pending:
@@ -203,6 +220,7 @@ class Client:
                             continue
                         chunk, _ = pending.pop(request_id)
                         signs.done(request_id)
+                        exchanges += reply.status.ok
                         refusal = None if reply.status.ok else reply.status
                         if (again := settle(chunk, reply, results, policy)) is not None:
                             later.append((time.monotonic() + again[1], again[0]))
@@ -220,7 +238,8 @@ class Client:
                 # Answers still to come belong to a call that is over.
                 self._drop_socket()
                 raise
-        return [result for result in results if result is not None]
+        done = [result for result in results if result is not None]
+        return grouping.settle(done, [item.group for item in items], exchanges)
 
     def _simple(self, verb: int) -> Reply:
         with self._lock:

@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError
 from . import images
 from .schema import pb
 from .types import (
-    HEATMAPS, OUTPUTS, SCORES, Code, Gradient, Health, HeatmapTerm, Info, Model, Note, Objective, ProtocolError,
-    Result, Status, Timings, Word,
+    HEATMAPS, OUTPUTS, SCORES, Code, Gradient, Group, Health, HeatmapTerm, Info, Model, Note, Objective,
+    ProtocolError, Result, Standing, Status, Timings, Word,
 )
 
 PROTOCOL_VERSION = 1
@@ -35,6 +35,7 @@ class Item:
     objective: Objective | None = None
     heatmap_dtype: str = "float32"
     gradient_dtype: str = "float32"
+    group: bytes = b""
 
     @property
     def size(self) -> int:
@@ -58,7 +59,7 @@ class Reply:
 
 def prepare(
     image: Any, prompt: str | bytes, outputs: Sequence[str], objective: Objective | None = None,
-    layout: str | None = None, heatmap_dtype: str = "float32", gradient_dtype: str = "float32",
+    layout: str | None = None, heatmap_dtype: str = "float32", gradient_dtype: str = "float32", group: bytes = b"",
 ) -> Item:
     """Checks one item and turns its image into bytes."""
     for name in outputs:
@@ -74,8 +75,10 @@ def prepare(
     for dtype in (heatmap_dtype, gradient_dtype):
         if dtype not in _DTYPE_NUMBERS:
             raise ValueError(f"dtypes are {', '.join(_DTYPE_NUMBERS)}, not {dtype!r}")
+    if group and "scores" not in outputs:
+        raise ValueError("an item of a group asks for its scores")
     text = prompt.encode() if isinstance(prompt, str) else bytes(prompt)
-    return Item(images.picture(image, layout), text, tuple(outputs), objective, heatmap_dtype, gradient_dtype)
+    return Item(images.picture(image, layout), text, tuple(outputs), objective, heatmap_dtype, gradient_dtype, group)
 
 
 def encode_items(
@@ -97,7 +100,7 @@ def encode_items(
 
     for item in items:
         entry = request.items.add(
-            prompt=item.prompt, outputs=[_OUTPUT_NUMBERS[name] for name in item.outputs],
+            prompt=item.prompt, group_id=item.group, outputs=[_OUTPUT_NUMBERS[name] for name in item.outputs],
             heatmap_dtype=_DTYPE_NUMBERS[item.heatmap_dtype], gradient_dtype=_DTYPE_NUMBERS[item.gradient_dtype])
         if item.picture.shape:
             entry.image.tensor.CopyFrom(_tensor(item.picture, frame(item.picture.data)))
@@ -227,7 +230,20 @@ def _answer(item: Any, frames: Sequence[bytes], status: Status, notes: list[Note
         if item.gradient.scale != 1:
             values *= _finite(item.gradient.scale)
         gradient = Gradient(values, _finite(item.gradient.objective), _finite(item.gradient.norm))
-    return Result(status, scores, heatmaps, words, text, gradient, notes)
+    return Result(status, scores, heatmaps, words, text, gradient, notes, _group(item))
+
+
+def _group(item: Any) -> Group | None:
+    if not item.HasField("group"):
+        return None
+    fields = ("mean", "standard_deviation", "z_score", "rank")
+    standings = {}
+    for name in SCORES:
+        standing = getattr(item.group, name)
+        if missing := [field for field in fields if not standing.HasField(field)]:
+            raise ValueError(f"a standing without its {missing[0]}")
+        standings[name] = Standing(*(_finite(getattr(standing, field)) for field in fields))
+    return Group(item.group.scored, item.group.failed, standings)
 
 
 def _unit(values: Any) -> Any:

@@ -145,6 +145,29 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """One score among those of its group. `standard_deviation` is the sample's (n - 1), 0 for a single item.
+
+    `z_score` is `(score - mean) / (standard_deviation + 1e-4)`. `rank` 1 is the highest; equal scores share the mean
+    of their ranks.
+    """
+
+    mean: float
+    standard_deviation: float
+    z_score: float
+    rank: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """How an item's scores stand in its group: `standings` by score. Failed items are counted and in no number."""
+
+    scored: int
+    failed: int
+    standings: Mapping[str, Standing]
+
+
+@dataclass(frozen=True)
 class Result:
     """One item's answer. When `status` is not ok, everything else is None or empty: a failure is never a number."""
 
@@ -155,6 +178,7 @@ class Result:
     decoded_text: str | None = None
     gradient: Gradient | None = None
     notes: Sequence[Note] = ()
+    group: Group | None = None
 
     @property
     def ok(self) -> bool:
