@@ -1,9 +1,10 @@
 #!/bin/sh
-# Makes the standard data sets of the world with known truth in world/, which git ignores. About 6 GB.
+# Makes the standard data sets of the world with known truth in world/, which git ignores. About 8 GB.
 #
 #   Scripts/make-world.sh [FOLDER] [SIZE]
 #
 # train             12,000 views of the training photographs, each clean and damaged, and 4,000 scenes
+# train-photographs 18,000 more views, each clean and damaged
 # train-scenes      30,000 scenes more: words, counts and places need many
 # validation        the validation photographs and scenes, damage of the trained kinds: for choosing a checkpoint
 # test-world        scenes and training photographs of an unseen seed, trained kinds
@@ -21,6 +22,7 @@ make() {
     [ -f "$folder/$name/feedback.tfrecord" ] || "$rahf" synthesize --out "$folder/$name" --size "$size" "$@"
 }
 make train --count 16000 --seed 1 --scenes 0.25 --photographs photographs/train
+make train-photographs --count 18000 --seed 8 --scenes 0 --photographs photographs/train
 make train-scenes --count 30000 --seed 6 --scenes 1 --photographs photographs/train
 make validation --count 700 --seed 2 --scenes 0.4 --photographs photographs/validation
 make test-world --count 1000 --seed 3 --scenes 0.7 --photographs photographs/train
