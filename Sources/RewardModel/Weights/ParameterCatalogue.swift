@@ -135,13 +135,14 @@ public enum ParameterCatalogue {
         }
 
         mutating func patches(_ vit: ViTConfig) {
-            guard let stem = vit.stem else {
+            if vit.stem.map({ $0.patchEmbedding == true }) ?? true {
                 add(
                     "vit.embeddings.patch_embeddings.projection.weight",
-                    [vit.hiddenSize, 3, vit.patchSize, vit.patchSize], fanIn: 3 * vit.patchSize * vit.patchSize)
+                    [vit.hiddenSize, 3, vit.patchSize, vit.patchSize], fanIn: 3 * vit.patchSize * vit.patchSize,
+                    zero: vit.stem != nil && vit.zeroInitResidual == true)
                 constant("vit.embeddings.patch_embeddings.projection.bias", [vit.hiddenSize], 0)
-                return
             }
+            guard let stem = vit.stem else { return }
             for (index, (from, to)) in zip([stem.inputChannels] + stem.channels, stem.channels).enumerated() {
                 convolution("vit.stem.convolutions.\(index)", from, to, kernel: 3, before: stem.norm)
                 // Undoes what a large epsilon takes away, so that a fresh stem keeps its responses' size.
