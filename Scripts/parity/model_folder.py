@@ -98,8 +98,7 @@ def mini(name, variant, vocab):
     """The shapes of `rahf create --preset mini`."""
     return config(
         name, variant, 192,
-        vit(192, 3, 6, 768, 16) | {"layer_norm_eps": 1e-6, "stem": stem([32, 64, 128, 192], "none", "relu", 6.0)
-            | {"output_scale": 0.05, "patch_embedding": True}},
+        vit(192, 3, 6, 768, 16) | {"layer_norm_eps": 1e-6, "stem": stem([32, 64, 128, 192], "none", "relu", 6.0)},
         t5(192, 32, 512, 6, 3, 0, vocab, True),
         pooled(score_head([96], 3, [64, 1], "none", 1e-6), ["mean", "max"], ["mean", "top_mean"], 0.02),
         heatmap_head([96], [48, 32], [1], False, "none", 1e-6) | {"deconvolution_read_outs": False}, 64) | {

@@ -59,11 +59,6 @@ class Stem(nn.Module):
         super().__init__()
         self.high_pass, self.activation = config.get("high_pass"), getattr(F, config["activation"])
         self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
-        self.scale = config.get("output_scale") or 1.0
-        self.patches = None
-        if config.get("patch_embedding"):
-            patch = 2 ** len(config["channels"])
-            self.patches = nn.Conv2d(3, config["channels"][-1], patch, stride=patch)
         channels = 3 if self.high_pass is None else 6
         for c in config["channels"]:
             self.convolutions.append(nn.Conv2d(channels, c, 3, stride=2, padding=1))
@@ -76,13 +71,12 @@ class Stem(nn.Module):
         return self.convolutions[0]
 
     def forward(self, x, interpolate_pos_encoding=False):
-        patches = 0 if self.patches is None else self.patches(x)
         if self.high_pass is not None:
             mean = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
             x = torch.cat([x, self.high_pass * (x - mean)], 1)
         for convolution, norm in zip(self.convolutions, self.norms):
             x = self.activation(norm(convolution(x)))
-        return (self.scale * x + patches).flatten(2).transpose(1, 2)
+        return x.flatten(2).transpose(1, 2)
 
 
 class ScoreHead(nn.Module):
@@ -240,7 +234,6 @@ class Reference(nn.Module):
                 continue
             if self.config["vit"].get("stem"):
                 name = name.replace("vit.embeddings.patch_embeddings.", "vit.stem.")
-                name = name.replace("vit.stem.patches.", "vit.embeddings.patch_embeddings.projection.")
             found[back.get(name, name)] = tensor
         return found
 
@@ -248,8 +241,6 @@ class Reference(nn.Module):
         state = {}
         for name, tensor in tensors.items():
             key = "vit." + vit_name(name[4:]) if name.startswith("vit.") else name
-            if self.config["vit"].get("stem"):
-                key = key.replace("patch_embeddings.projection.", "patch_embeddings.patches.")
             key = key.replace("vit.stem.", "vit.embeddings.patch_embeddings.")
             state[key] = tensor.float()
         shared = state["t5.shared.weight"]

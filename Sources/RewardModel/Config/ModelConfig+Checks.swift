@@ -72,9 +72,6 @@ extension ModelConfig {
         if let factor = stem.highPass, !factor.isFinite || factor == 0 {
             return "vit.stem.high_pass is \(factor); leave it out for RGB alone"
         }
-        if let scale = stem.outputScale, !(scale > 0 && scale.isFinite) {
-            return "vit.stem.output_scale is \(scale), not above 0"
-        }
         return nil
     }
 

@@ -60,9 +60,7 @@ extension ModelConfig {
             name: "rahf-mini-untrained", variant: variant, trained: false, image: ImageConfig(size: 192),
             vit: ViTConfig(
                 hiddenSize: 192, numHiddenLayers: 3, numAttentionHeads: 6, intermediateSize: 768, layerNormEps: 1e-6,
-                stem: StemConfig(
-                    channels: [32, 64, 128, 192], norm: .none, highPass: 6, outputScale: 0.05, patchEmbedding: true),
-                zeroInitResidual: true),
+                stem: StemConfig(channels: [32, 64, 128, 192], norm: .none, highPass: 6), zeroInitResidual: true),
             t5: T5Config(
                 vocabSize: vocabSize, dModel: 192, dKv: 32, dFf: 512, numHeads: 6, numLayers: 3, numDecoderLayers: 0,
                 feedForwardProj: .gatedGelu, tieWordEmbeddings: true, zeroInitResidual: true),

@@ -13,12 +13,6 @@ public struct StemConfig: Codable, Sendable, Equatable {
     /// pixels (`(x - mean) / std`), and m is over the neighbours inside the image, so that a flat image gives zeros up
     /// to its border. Nil means RGB alone.
     public var highPass: Float?
-    /// Times what the last layer gives. A stem without norms grows strong responses, beside which whatever the ViT's
-    /// blocks add would be lost. Nil means 1.
-    public var outputScale: Float?
-    /// Adds the plain patch embedding to the image tokens: colours and coarse shapes, which a stem that was trained on
-    /// damage no longer tells. Nil means false.
-    public var patchEmbedding: Bool?
 
     public enum Activation: String, Codable, Sendable {
         case relu
@@ -28,15 +22,13 @@ public struct StemConfig: Codable, Sendable, Equatable {
 
     public init(
         channels: [Int], norm: ChannelNorm = .layer, normEps: Float = 1e-6, activation: Activation = .relu,
-        highPass: Float? = nil, outputScale: Float? = nil, patchEmbedding: Bool? = nil
+        highPass: Float? = nil
     ) {
         self.channels = channels
         self.norm = norm
         self.normEps = normEps
         self.activation = activation
         self.highPass = highPass
-        self.outputScale = outputScale
-        self.patchEmbedding = patchEmbedding
     }
 
     /// Channels of the first layer's input.

@@ -8,9 +8,7 @@ extension NetworkBuilder {
     package mutating func imageTokens(_ pixels: Tensor, blocks: Bool = true) -> Tensor {
         let vit = config.vit
         let batch = graph.shape(pixels)[0]
-        var map = patchMap(pixels)
-        if vit.stem?.patchEmbedding == true { map = graph.add(map, patchEmbedding(pixels)) }
-        let patches = graph.reshape(map, [batch, grid * grid, vit.hiddenSize])
+        let patches = graph.reshape(patchMap(pixels), [batch, grid * grid, vit.hiddenSize])
         let classToken = parameter("vit.embeddings.cls_token", [1, 1, vit.hiddenSize])
         let classRow = graph.reshape(classToken, [1, vit.hiddenSize])
         let classTokens = graph.broadcast(classRow, leading: [batch])
@@ -23,8 +21,8 @@ extension NetworkBuilder {
 
     /// Normalised pixels `[B, h, w, 3]` to the feature map `[B, h / patch, w / patch, dModel]`, past both transformers.
     ///
-    /// It is what `featureMap` gives while positions, the blocks' output projections and a stem's patch embedding are
-    /// zero (`zeroInitResidual`), at any size that the patch size divides: for training the convolutions first, on crops.
+    /// It is what `featureMap` gives while positions and the blocks' output projections are zero (`zeroInitResidual`),
+    /// at any size that the patch size divides: for training the convolutions first, on crops.
     package mutating func bypassedFeatureMap(_ pixels: Tensor) -> Tensor {
         rmsNorm(projected(patchMap(pixels)), "t5.encoder.final_layer_norm", epsilon: config.t5.layerNormEpsilon)
     }
@@ -32,10 +30,6 @@ extension NetworkBuilder {
     /// Normalised pixels `[B, h, w, 3]` to `[B, h / patch, w / patch, hidden]`: the stem, or the patch embedding.
     package mutating func patchMap(_ pixels: Tensor) -> Tensor {
         if let stem = config.vit.stem { return stemMap(pixels, stem) }
-        return patchEmbedding(pixels)
-    }
-
-    private mutating func patchEmbedding(_ pixels: Tensor) -> Tensor {
         let vit = config.vit
         let (shape, patch) = (graph.shape(pixels), vit.patchSize)
         let (batch, rows, columns) = (shape[0], shape[1] / patch, shape[2] / patch)
@@ -56,7 +50,7 @@ extension NetworkBuilder {
             x = channelNorm(x, "vit.stem.norms.\(index)", stem.norm, epsilon: stem.normEps)
             x = graph.activation(x, stem.activation == .relu ? .relu : .gelu)
         }
-        return stem.outputScale.map { graph.affine(x, factor: $0) } ?? x
+        return x
     }
 
     /// `factor * (x - m)`, m the mean over the 3×3 neighbours that lie inside the map; see `StemConfig.highPass`.

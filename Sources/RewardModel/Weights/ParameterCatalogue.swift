@@ -135,14 +135,13 @@ public enum ParameterCatalogue {
         }
 
         mutating func patches(_ vit: ViTConfig) {
-            if vit.stem.map({ $0.patchEmbedding == true }) ?? true {
+            guard let stem = vit.stem else {
                 add(
                     "vit.embeddings.patch_embeddings.projection.weight",
-                    [vit.hiddenSize, 3, vit.patchSize, vit.patchSize], fanIn: 3 * vit.patchSize * vit.patchSize,
-                    zero: vit.stem != nil && vit.zeroInitResidual == true)
+                    [vit.hiddenSize, 3, vit.patchSize, vit.patchSize], fanIn: 3 * vit.patchSize * vit.patchSize)
                 constant("vit.embeddings.patch_embeddings.projection.bias", [vit.hiddenSize], 0)
+                return
             }
-            guard let stem = vit.stem else { return }
             for (index, (from, to)) in zip([stem.inputChannels] + stem.channels, stem.channels).enumerated() {
                 convolution("vit.stem.convolutions.\(index)", from, to, kernel: 3, before: stem.norm)
                 // Undoes what a large epsilon takes away, so that a fresh stem keeps its responses' size.
