@@ -1,10 +1,12 @@
 #!/bin/sh
-# Makes the standard data sets of the world with known truth in world/, which git ignores. About 3 GB.
+# Makes the standard data sets of the world with known truth in world/, which git ignores. About 8 GB.
 #
 #   Scripts/make-world.sh [FOLDER] [SIZE]
 #
-# train             12,000 views of the training photographs, each clean and damaged, and 12,000 scenes
-# validation        the validation photographs, damage of the trained kinds: for choosing a checkpoint
+# train             12,000 views of the training photographs, each clean and damaged, and 4,000 scenes
+# train-photographs 18,000 more views, each clean and damaged
+# train-scenes      30,000 scenes more: words, counts and places need many
+# validation        the validation photographs and scenes, damage of the trained kinds: for choosing a checkpoint
 # test-world        scenes and training photographs of an unseen seed, trained kinds
 # test-photographs  photographs used nowhere else, kinds of damage used nowhere else
 # test-seen-kinds   the same photographs, trained kinds: tells apart which of the two is hard
@@ -19,8 +21,10 @@ make() {
     shift
     [ -f "$folder/$name/feedback.tfrecord" ] || "$rahf" synthesize --out "$folder/$name" --size "$size" "$@"
 }
-make train --count 24000 --seed 1 --scenes 0.5 --photographs photographs/train
-make validation --count 600 --seed 2 --scenes 0.5 --photographs photographs/validation
+make train --count 16000 --seed 1 --scenes 0.25 --photographs photographs/train
+make train-photographs --count 18000 --seed 8 --scenes 0 --photographs photographs/train
+make train-scenes --count 30000 --seed 6 --scenes 1 --photographs photographs/train
+make validation --count 700 --seed 2 --scenes 0.4 --photographs photographs/validation
 make test-world --count 1000 --seed 3 --scenes 0.7 --photographs photographs/train
 make test-photographs --count 480 --seed 4 --scenes 0 --kinds test --second-place 0 --photographs photographs/test
 make test-seen-kinds --count 460 --seed 5 --scenes 0 --second-place 0 --photographs photographs/test

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 target=${1:-photographs}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for package in lomiri-wallpapers-16.04 mate-backgrounds; do
+for package in lomiri-wallpapers-16.04 mate-backgrounds gcompris-qt-data; do
     mkdir -p "$work/deb/$package" "$work/root/$package"
     chmod 777 "$work" "$work/deb" "$work/deb/$package"
     (cd "$work/deb/$package" && apt-get download -qq "$package") || {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes rahf-mini: the world's data sets, a fresh model, the three runs, the evaluation.
+# Makes rahf-mini: the world's data sets, a fresh model, the four runs, the evaluation.
 #
 #   Examples/train-mini/train.sh [FOLDER]        default: out/train-mini
 #
@@ -13,17 +13,20 @@ rahf=.build/release/rahf
 mkdir -p "$out"
 Scripts/make-world.sh world
 [ -f "$out/start/model.safetensors" ] ||
-    "$rahf" create --preset mini --tokenizer Models/rahf-mini/spiece.model --seed 1 --out "$out/start"
-train() {
-    run=$1 start=$2
-    shift 2
-    "$rahf" train --config "$here/$run.json" --data world/train --validation world/validation --model "$start" \
-        --out "$out/$run" "$@"
+    "$rahf" create --preset mini --tokenizer "$here/spiece.model" --seed 1 --out "$out/start"
+# RUN START FORMAT [OPTION…]
+whole() {
+    run=$1 start=$2 format=$3
+    shift 3
+    "$rahf" train --config "$here/$run.json" --data world/train-photographs world/train-scenes \
+        --validation world/validation --model "$out/$start" --out "$out/$run" --format "$format" "$@"
 }
-# The convolutions first, on crops around damage; then everything, on whole images; then the same more gently.
-train crops "$out/start" --format float32
-train whole "$out/crops/model" --format bfloat16 --until 547
-train finish "$out/whole/model" --format bfloat16
+# The convolutions first, on crops around damage; then everything, on whole images, with crops to keep what was learned.
+"$rahf" train --config "$here/crops.json" --data world/train --validation world/validation --model "$out/start" \
+    --out "$out/crops" --format float32
+whole whole crops/model float32 --until 2339
+whole finish whole/model bfloat16 --until 1971
+whole settle finish/model bfloat16
 for set in test-world test-photographs test-seen-kinds; do
-    "$rahf" evaluate --model "$out/finish/model" --data "world/$set" --report "$out/$set.html" > "$out/$set.txt"
+    "$rahf" evaluate --model "$out/settle/model" --data "world/$set" --format json > "$out/$set.json"
 done

@@ -98,10 +98,10 @@ def mini(name, variant, vocab):
     """The shapes of `rahf create --preset mini`."""
     return config(
         name, variant, 192,
-        vit(192, 6, 6, 768, 16) | {"layer_norm_eps": 1e-6, "stem": stem([32, 64, 128, 192], "layer", "relu", 6.0)},
-        t5(192, 32, 512, 6, 2, 0, vocab, True),
-        pooled(score_head([96], 3, [64, 1], "layer", 1e-6), ["mean", "max"], ["mean", "top_mean"], 0.02),
-        heatmap_head([96], [48, 32], [32, 1], False, "layer", 1e-6), 64) | {
+        vit(192, 3, 6, 768, 16) | {"layer_norm_eps": 1e-6, "stem": stem([32, 64, 128, 192], "none", "relu", 6.0)},
+        t5(192, 32, 512, 6, 3, 0, vocab, True),
+        pooled(score_head([96], 3, [64, 1], "none", 1e-6), ["mean", "max"], ["mean", "top_mean"], 0.02),
+        heatmap_head([96], [48, 32], [1], False, "none", 1e-6) | {"deconvolution_read_outs": False}, 64) | {
             "word_head": {"kind": "tagger", "dense": [96, 1]}}
 
 

@@ -23,16 +23,19 @@ HEATMAPS = ["implausibility", "misalignment"]
 
 
 class ChannelNorm(nn.Module):
-    """Normalises NCHW over C."""
+    """Normalises NCHW over C, or leaves it as it is ("none")."""
 
     def __init__(self, kind, channels, eps):
         super().__init__()
         self.kind, self.eps = kind, eps
-        self.weight = nn.Parameter(torch.ones(channels))
+        if kind != "none":
+            self.weight = nn.Parameter(torch.ones(channels))
         if kind == "layer":
             self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x):
+        if self.kind == "none":
+            return x
         if self.kind == "layer":
             y = F.layer_norm(x.movedim(1, -1), (x.shape[1],), self.weight, self.bias, self.eps)
             return y.movedim(-1, 1)
@@ -122,6 +125,7 @@ class HeatmapHead(nn.Module):
         super().__init__()
         self.activation_first, self.residual = config["activation_first"], config["residual"]
         norm = lambda c: ChannelNorm(config["norm"], c, config["norm_eps"])
+        self.reads_out = config.get("deconvolution_read_outs") is not False
         for name in ["convolutions", "convolution_norms", "deconvolutions", "deconvolution_norms", "read_outs",
                      "read_out_norms", "read_out"]:
             setattr(self, name, nn.ModuleList())
@@ -132,8 +136,9 @@ class HeatmapHead(nn.Module):
         for c in config["deconvolutions"]:
             self.deconvolutions.append(nn.ConvTranspose2d(channels, c, 3, 2, 1, 1))
             self.deconvolution_norms.append(norm(c))
-            self.read_outs.append(nn.ModuleList(nn.Conv2d(c, c, 3, padding=1) for _ in range(2)))
-            self.read_out_norms.append(nn.ModuleList(norm(c) for _ in range(2)))
+            parts = range(2 if self.reads_out else 0)
+            self.read_outs.append(nn.ModuleList(nn.Conv2d(c, c, 3, padding=1) for _ in parts))
+            self.read_out_norms.append(nn.ModuleList(norm(c) for _ in parts))
             channels = c
         for c in config["read_out"]:
             self.read_out.append(nn.Conv2d(channels, c, 3, padding=1))
@@ -145,6 +150,8 @@ class HeatmapHead(nn.Module):
         for deconvolution, norm, convolutions, norms in zip(
                 self.deconvolutions, self.deconvolution_norms, self.read_outs, self.read_out_norms):
             x = F.relu(norm(deconvolution(x)))
+            if not self.reads_out:
+                continue
             y = F.relu(norms[0](convolutions[0](x)))
             y = norms[1](convolutions[1](y))
             x = F.relu(x + y) if self.residual else F.relu(y)

@@ -26,7 +26,7 @@ package struct WorldBuilder: Sendable {
     }
 
     /// How often damage is tried that turns out too faint.
-    private static let attempts = 12
+    private static let attempts = 24
 
     /// The picture, or its clean and its damaged copy. A pair whose damage shows too little stays clean alone.
     package func pictures(_ index: Int) -> [WorldPicture] {

@@ -66,6 +66,32 @@ import Testing
         }
     }
 
+    /// Without norms a deep stack of ReLUs must neither fade nor blow up its responses from the start.
+    @Test func aFreshStemAndMapHeadWithoutNormsKeepTheirResponsesSize() throws {
+        let config = ModelConfig.mini(.multiHead, vocabSize: 110)
+        let names = ParameterCatalogue.parameters(for: config).map(\.name)
+        #expect(!names.contains { $0.contains("stem.norms") || $0.contains("_norms.") || $0.contains("read_outs") })
+        try withFolder(config) { path in
+            let engine = CPUEngine(source: try ModelFolder(path: path).weights, threads: 1)
+            var network = NetworkBuilder(config)
+            let pixels = network.graph.constant(Self.pattern.map { $0 * 2 - 1 }, [1, 192, 192, 3])
+            let stem = network.patchMap(pixels)
+            let map = network.bypassedFeatureMap(pixels)
+            let logits = network.heatmapLogits(map, .implausibility)
+            let outputs = [network.highPass(pixels, factor: 6), stem, map, logits].map {
+                network.graph.affine($0, factor: 1)
+            }
+            let program = try engine.compile(network.graph, outputs: outputs)
+            program.run()
+            let sizes = outputs.indices.map { index in
+                let values = program.output(index)
+                return (values.reduce(0) { $0 + $1 * $1 } / Float(values.count)).squareRoot()
+            }
+            #expect(sizes[1] > 0.3 * sizes[0] && sizes[1] < 3 * sizes[0], "stem: \(sizes)")
+            #expect(sizes[3] > 0.3 * sizes[2] && sizes[3] < 3 * sizes[2], "map head: \(sizes)")
+        }
+    }
+
     /// The stem's border rule: a flat picture has no high frequencies, at its rim neither.
     @Test func theHighPassOfAFlatImageIsZeroUpToItsBorder() throws {
         let config = ModelConfig.mini(.multiHead, vocabSize: 110)
@@ -148,6 +174,7 @@ import Testing
     @Test func contradictionsAreNamed() throws {
         #expect(try refusal { $0.vit.stem?.channels = [32, 64, 192] }.contains("no patches of 16"))
         #expect(try refusal { $0.vit.stem?.channels = [32, 64, 128, 96] }.contains("must end in vit.hidden_size"))
+        #expect(try refusal { $0.heatmapHead.residual = true }.contains("needs deconvolution_read_outs"))
         #expect(try refusal { $0.vit.stem?.highPass = 0 }.contains("high_pass"))
         #expect(try refusal { $0.scoreHead.pooling = [] }.contains("pooling is empty"))
         #expect(try refusal { $0.scoreHead.pooling = nil }.contains("needs score_head.pooling"))

@@ -85,6 +85,33 @@ import Testing
         #expect(third.pixels != (try maker.batch(4)).pixels)
     }
 
+    @Test func everyStepOfARehearsingStageEndsWithCrops() throws {
+        let stage = StageConfig(
+            name: "whole", steps: 2, pairs: 1, singles: 2, accumulate: 2, rehearsalPairs: 3, rehearsalCrop: 32,
+            losses: Sample.losses, augmentation: Sample.plain)
+        let maker = try maker(stage)
+        for pass in 0..<6 {
+            let batch = try maker.batch(pass)
+            let shape = batch.shape
+            if pass % 3 == 2 {
+                #expect(shape.side == 32 && shape.items == 6 && shape.pairs == 3 && shape.textLength == 0)
+                #expect(batch.scores.keys.sorted { $0.rawValue < $1.rawValue } == [.plausibility] && batch.tags == [])
+                try expectMapsToFit(batch, "pass \(pass)", slack: 0)
+            } else {
+                #expect(shape.side == 64 && shape.items == 4 && shape.pairs == 1 && shape.textLength > 0)
+            }
+        }
+        // Whole images come as they would without.
+        var plain = stage
+        plain.rehearsalPairs = 0
+        let other = try BatchMaker(
+            data: maker.data, cache: maker.cache, config: maker.config, stage: plain, number: 0, seed: 4)
+        for (pass, same) in [(0, 0), (1, 1), (3, 2), (4, 3)] {
+            #expect(try maker.batch(pass).pixels == other.batch(same).pixels)
+        }
+        #expect(try maker.batch(2).pixels != maker.batch(5).pixels)
+    }
+
     @Test func weightsOfTargetsAddUpToOne() throws {
         let stage = StageConfig(
             name: "whole", steps: 1, pairs: 2, singles: 1, losses: Sample.losses, augmentation: Sample.plain)
@@ -111,6 +138,20 @@ import Testing
                 #expect(pixels[start] == pixels[start + 1] && pixels[start] == pixels[start + 2])
             }
         }
+    }
+
+    /// Sets made by one program name their pictures and groups alike.
+    @Test func dataSetsKeepTheirOwnImagesAndPairs() throws {
+        let model = try Sample.model(.multiHead, in: scratch.path)
+        let folders = ["first", "second"].map { "\(scratch.path)/\($0)" }
+        try Sample.data(pairs: 2, in: folders[0])
+        try Sample.data(pairs: 3, in: folders[1])
+        let data = try TrainingData(folders, for: Sample.text(model))
+        #expect(data.count == 10 && data.pairCount == 5)
+        for (index, entry) in data.entries.enumerated() {
+            #expect(entry.image.hasPrefix(folders[index < 4 ? 0 : 1]), "\(entry.image)")
+        }
+        for pair in data.pairs { #expect((pair.clean < 4) == (pair.damaged < 4)) }
     }
 
     @Test func aMissingImageAndAFolderWithoutRecordsAreNamed() throws {

@@ -34,6 +34,11 @@ import Testing
         (#"{"stages":[{"name":"a","steps":1,"singles":0}]}"#, "no items"),
         (#"{"stages":[{"name":"a","steps":1,"losses":{"hinge":1}}]}"#, "pairs"),
         (#"{"stages":[{"name":"a","steps":1,"learning_rate":-1}]}"#, "learning_rate"),
+        (#"{"stages":[{"name":"a","steps":1,"rehearsal_pairs":2,"rehearsal_weight":0}]}"#, "rehearsal_weight"),
+        (
+            #"{"stages":[{"name":"a","steps":1,"crop":64,"bypass_transformers":true,"pairs":2,"rehearsal_pairs":2}]}"#,
+            "rehearse nothing"
+        ),
         (#"{"stages":[{"name":"a","steps":1,"schedule":"linear"}]}"#, ""),
         (#"{"optimizer":{"beta1":1},"stages":[{"name":"a","steps":1}]}"#, "beta1"),
     ]) func aContradictionIsNamed(text: String, fragment: String) {

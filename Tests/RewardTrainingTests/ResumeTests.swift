@@ -19,7 +19,8 @@ import Testing
                     scores: [.plausibility], heatmaps: [.implausibility],
                     augmentation: .init(crop: 0, jitter: 0.5, grey: 0.5, flip: 0.5)),
                 StageConfig(
-                    name: "whole", steps: 4, pairs: 1, singles: 2, accumulate: 2, learningRate: 1e-3, warmUp: 2,
+                    name: "whole", steps: 4, pairs: 1, singles: 2, accumulate: 2, rehearsalPairs: 1, rehearsalCrop: 32,
+                    rehearsalWeight: 0.5, learningRate: 1e-3, warmUp: 2,
                     losses: Sample.losses, freeze: ["vit.stem"],
                     augmentation: .init(crop: 0.5, jitter: 0.5, grey: 0.3, flip: 0.3)),
             ], checkpointEvery: checkpointEvery, validateEvery: 3, validationItems: 4)

@@ -4,6 +4,8 @@ public enum ChannelNorm: String, Codable, Sendable {
     case layer
     /// Root mean square, scale only (the public port).
     case rms
+    /// None, and no weights: the strength of a response stays what it is.
+    case none
 }
 
 /// Convolutions (norm, then ReLU), pooled or flattened channel-major, then dense layers (ReLU) down to one sigmoid.
@@ -72,7 +74,7 @@ public struct ScoreHeadConfig: Codable, Sendable, Equatable {
     }
 }
 
-/// 3×3 convolutions, stride-2 deconvolutions that each carry two read-out convolutions, and a two-layer read-out.
+/// 3×3 convolutions, stride-2 deconvolutions that each carry two read-out convolutions (or none), and a read-out.
 public struct HeatmapHeadConfig: Codable, Sendable, Equatable {
     /// Channels of the convolutions before the first deconvolution.
     public var convolutions: [Int]
@@ -83,23 +85,29 @@ public struct HeatmapHeadConfig: Codable, Sendable, Equatable {
     /// True: `relu(x + norm(conv(relu(norm(conv x)))))`, the public port.
     /// False: the two read-out convolutions are each followed by norm and ReLU (the paper, section 9).
     public var residual: Bool
-    /// Channels of the last two 3×3 convolutions (ReLU between them, sigmoid at the end). The last is 1.
+    /// False leaves the two read-out convolutions after each deconvolution out. Nil means true, as in the paper.
+    public var deconvolutionReadOuts: Bool?
+    /// Channels of the last 3×3 convolutions (ReLU between them, sigmoid at the end), two in the paper. The last is 1.
     public var readOut: [Int]
     public var norm: ChannelNorm
     public var normEps: Float
 
     public init(
-        convolutions: [Int], activationFirst: Bool, deconvolutions: [Int], residual: Bool, readOut: [Int],
-        norm: ChannelNorm, normEps: Float
+        convolutions: [Int], activationFirst: Bool, deconvolutions: [Int], residual: Bool,
+        deconvolutionReadOuts: Bool? = nil, readOut: [Int], norm: ChannelNorm, normEps: Float
     ) {
         self.convolutions = convolutions
         self.activationFirst = activationFirst
         self.deconvolutions = deconvolutions
         self.residual = residual
+        self.deconvolutionReadOuts = deconvolutionReadOuts
         self.readOut = readOut
         self.norm = norm
         self.normEps = normEps
     }
+
+    /// Read-out convolutions after each deconvolution.
+    var readOutsEach: Int { deconvolutionReadOuts == false ? 0 : 2 }
 }
 
 /// A judgement of every text token in place of the paper's decoder.

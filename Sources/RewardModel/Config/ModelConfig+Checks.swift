@@ -44,6 +44,9 @@ extension ModelConfig {
         if let bad = channels.first(where: { $0 < 1 || $0 > 1 << 16 }) { return "a head has a layer of size \(bad)" }
         if scoreHead.dense.last != 1 { return "score_head.dense must end in 1" }
         if heatmapHead.readOut.last != 1 { return "heatmap_head.read_out must end in 1" }
+        if heatmapHead.residual, heatmapHead.readOutsEach == 0 {
+            return "heatmap_head.residual needs deconvolution_read_outs"
+        }
         if heatmapHead.deconvolutions.count > 6 {
             return "heatmap_head has \(heatmapHead.deconvolutions.count) deconvolutions"
         }

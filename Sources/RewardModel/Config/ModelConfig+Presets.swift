@@ -53,24 +53,24 @@ extension ModelConfig {
 
     /// The small model that ships: 192 pixels, a convolutional stem, pooled score heads and a word tagger.
     ///
-    /// The stem's norms hardly divide (their epsilon is far above the variance): how strong a response is, which a plain
-    /// layer norm would take away at every pixel, is what tells blur, noise and edges apart.
+    /// The stem and the heads have no norms: how strong a response is, which a layer norm would take away at every pixel,
+    /// is what tells blur, noise and edges apart.
     public static func mini(_ variant: Variant, vocabSize: Int) -> ModelConfig {
         ModelConfig(
             name: "rahf-mini-untrained", variant: variant, trained: false, image: ImageConfig(size: 192),
             vit: ViTConfig(
-                hiddenSize: 192, numHiddenLayers: 6, numAttentionHeads: 6, intermediateSize: 768, layerNormEps: 1e-6,
-                stem: StemConfig(channels: [32, 64, 128, 192], normEps: 20, highPass: 6), zeroInitResidual: true),
+                hiddenSize: 192, numHiddenLayers: 3, numAttentionHeads: 6, intermediateSize: 768, layerNormEps: 1e-6,
+                stem: StemConfig(channels: [32, 64, 128, 192], norm: .none, highPass: 6), zeroInitResidual: true),
             t5: T5Config(
-                vocabSize: vocabSize, dModel: 192, dKv: 32, dFf: 512, numHeads: 6, numLayers: 2, numDecoderLayers: 0,
+                vocabSize: vocabSize, dModel: 192, dKv: 32, dFf: 512, numHeads: 6, numLayers: 3, numDecoderLayers: 0,
                 feedForwardProj: .gatedGelu, tieWordEmbeddings: true, zeroInitResidual: true),
             text: TextConfig(taskPrefixes: prefixes(variant)),
             scoreHead: ScoreHeadConfig(
-                convolutions: [.init(channels: 96, kernel: 3)], dense: [64, 1], norm: .layer, normEps: 1e-6,
+                convolutions: [.init(channels: 96, kernel: 3)], dense: [64, 1], norm: .none, normEps: 1e-6,
                 pooling: [.mean, .max], heatmapStatistics: .init(statistics: [.mean, .topMean])),
             heatmapHead: HeatmapHeadConfig(
                 convolutions: [96], activationFirst: false, deconvolutions: [48, 32], residual: false,
-                readOut: [32, 1], norm: .layer, normEps: 1e-6),
+                deconvolutionReadOuts: false, readOut: [1], norm: .none, normEps: 1e-6),
             wordHead: WordHeadConfig(dense: [96, 1]))
     }
 

@@ -1,7 +1,7 @@
 /// A light convolutional stem in place of the ViT's patch embedding.
 ///
 /// Each layer is a 3×3 convolution of stride 2 with one row and column of zeros on every side (`Conv2d(…, 3, stride=2,
-/// padding=1)`: output o reads inputs 2o - 1 to 2o + 1), then a norm over channels, then the activation. There are as
+/// padding=1)`: output o reads inputs 2o - 1 to 2o + 1), then a norm over channels or none, then the activation. There are as
 /// many as halve the patch's side to 1: four for 16-pixel patches. The last one's positions are the image tokens.
 public struct StemConfig: Codable, Sendable, Equatable {
     /// Output channels of the layers. The last is the ViT's hidden size.

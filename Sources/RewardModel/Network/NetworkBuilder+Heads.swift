@@ -113,7 +113,7 @@ extension NetworkBuilder {
             x = deconvolution(x, "\(name).deconvolutions.\(index)", channels)
             x = graph.activation(norm(x, "\(name).deconvolution_norms.\(index)"), .relu)
             let identity = x
-            for part in 0..<2 {
+            for part in 0..<head.readOutsEach {
                 x = convolution(x, "\(name).read_outs.\(index).\(part)", channels, kernel: 3)
                 x = norm(x, "\(name).read_out_norms.\(index).\(part)")
                 if part == 1, head.residual { x = graph.add(x, identity) }

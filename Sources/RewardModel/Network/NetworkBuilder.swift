@@ -54,6 +54,7 @@ package struct NetworkBuilder {
         switch kind {
         case .layer: layerNorm(x, name, epsilon: epsilon)
         case .rms: rmsNorm(x, name, epsilon: epsilon)
+        case .none: x
         }
     }
 

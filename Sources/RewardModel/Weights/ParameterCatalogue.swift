@@ -119,8 +119,18 @@ public enum ParameterCatalogue {
             if shift { constant("\(name).bias", [width], 0) }
         }
 
-        mutating func convolution(_ name: String, _ inputs: Int, _ outputs: Int, kernel: Int) {
-            add("\(name).weight", [outputs, inputs, kernel, kernel], fanIn: inputs * kernel * kernel)
+        mutating func norm(_ name: String, _ width: Int, _ kind: ChannelNorm, gain: Float = 1) {
+            if kind != .none { norm(name, width, shift: kind == .layer, gain: gain) }
+        }
+
+        /// The fan-in to start a layer with. Where no norm follows, a ReLU's halving of the variance is made good (He et
+        /// al. 2015), or a deep stack's responses fade away.
+        func fanIn(_ inputs: Int, _ norm: ChannelNorm) -> Int { norm == .none ? inputs / 2 : inputs }
+
+        mutating func convolution(
+            _ name: String, _ inputs: Int, _ outputs: Int, kernel: Int, before norm: ChannelNorm = .layer
+        ) {
+            add("\(name).weight", [outputs, inputs, kernel, kernel], fanIn: fanIn(inputs * kernel * kernel, norm))
             constant("\(name).bias", [outputs], 0)
         }
 
@@ -133,10 +143,10 @@ public enum ParameterCatalogue {
                 return
             }
             for (index, (from, to)) in zip([stem.inputChannels] + stem.channels, stem.channels).enumerated() {
-                convolution("vit.stem.convolutions.\(index)", from, to, kernel: 3)
+                convolution("vit.stem.convolutions.\(index)", from, to, kernel: 3, before: stem.norm)
                 // Undoes what a large epsilon takes away, so that a fresh stem keeps its responses' size.
                 let gain = stem.normEps > 0.01 ? (1 + stem.normEps).squareRoot() : 1
-                norm("vit.stem.norms.\(index)", to, shift: stem.norm == .layer, gain: gain)
+                norm("vit.stem.norms.\(index)", to, stem.norm, gain: gain)
             }
         }
 
@@ -174,8 +184,9 @@ public enum ParameterCatalogue {
             let head = config.scoreHead
             var channels = config.t5.dModel
             for (index, layer) in head.convolutions.enumerated() {
-                convolution("\(name).convolutions.\(index)", channels, layer.channels, kernel: layer.kernel)
-                norm("\(name).convolution_norms.\(index)", layer.channels, shift: head.norm == .layer)
+                convolution(
+                    "\(name).convolutions.\(index)", channels, layer.channels, kernel: layer.kernel, before: head.norm)
+                norm("\(name).convolution_norms.\(index)", layer.channels, head.norm)
                 channels = layer.channels
             }
             var inputs = channels * side * side
@@ -188,20 +199,22 @@ public enum ParameterCatalogue {
 
         mutating func heatmapHead(_ name: String, _ config: ModelConfig) {
             let head = config.heatmapHead
-            let shift = head.norm == .layer
             var channels = config.t5.dModel
             for (index, outputs) in head.convolutions.enumerated() {
-                convolution("\(name).convolutions.\(index)", channels, outputs, kernel: 3)
-                norm("\(name).convolution_norms.\(index)", outputs, shift: shift)
+                convolution("\(name).convolutions.\(index)", channels, outputs, kernel: 3, before: head.norm)
+                norm("\(name).convolution_norms.\(index)", outputs, head.norm)
                 channels = outputs
             }
             for (index, outputs) in head.deconvolutions.enumerated() {
-                add("\(name).deconvolutions.\(index).weight", [channels, outputs, 3, 3], fanIn: channels * 9)
+                // Of stride 2: an output hears from a quarter of the kernel's places on average.
+                add(
+                    "\(name).deconvolutions.\(index).weight", [channels, outputs, 3, 3],
+                    fanIn: head.norm == .none ? fanIn(channels * 9 / 4, .none) : channels * 9)
                 constant("\(name).deconvolutions.\(index).bias", [outputs], 0)
-                norm("\(name).deconvolution_norms.\(index)", outputs, shift: shift)
-                for part in 0..<2 {
-                    convolution("\(name).read_outs.\(index).\(part)", outputs, outputs, kernel: 3)
-                    norm("\(name).read_out_norms.\(index).\(part)", outputs, shift: shift)
+                norm("\(name).deconvolution_norms.\(index)", outputs, head.norm)
+                for part in 0..<head.readOutsEach {
+                    convolution("\(name).read_outs.\(index).\(part)", outputs, outputs, kernel: 3, before: head.norm)
+                    norm("\(name).read_out_norms.\(index).\(part)", outputs, head.norm)
                 }
                 channels = outputs
             }

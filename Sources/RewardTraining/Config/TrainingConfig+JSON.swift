@@ -45,7 +45,8 @@ extension StageConfig {
     var fault: String? {
         for (name, value, least) in [
             ("steps", steps, 1), ("pairs", pairs, 0), ("singles", singles, 0), ("accumulate", accumulate, 1),
-            ("warm_up", warmUp, 0), ("crop", crop ?? 16, 1),
+            ("warm_up", warmUp, 0), ("crop", crop ?? 16, 1), ("rehearsal_pairs", rehearsalPairs, 0),
+            ("rehearsal_crop", rehearsalCrop, 1),
         ] where value < least || value > 1 << 24 {
             return "\(name) is \(value)"
         }
@@ -57,6 +58,9 @@ extension StageConfig {
         if crop != nil, singles > 0 || pairs == 0 { return "crops are cut from pairs: give pairs, and no singles" }
         if losses.hinge > 0, pairs == 0 { return "the hinge compares pairs: give pairs" }
         if Set(scores).count != scores.count || Set(heatmaps).count != heatmaps.count { return "a kind is named twice" }
+        if rehearsalPairs > 2048 { return "\(rehearsalPairs) rehearsal pairs do not fit one pass" }
+        if crop != nil, rehearsalPairs > 0 { return "crops rehearse nothing: rehearsal_pairs are for whole images" }
+        if !(rehearsalWeight > 0 && rehearsalWeight.isFinite) { return "rehearsal_weight is \(rehearsalWeight)" }
         let l = losses
         let weights = [l.score, l.hinge, l.margin, l.heatmap, l.heatmapEntropy, l.positiveWeight, l.dice, l.words]
         if !weights.allSatisfy({ $0 >= 0 && $0.isFinite }) || !(l.wordPositiveWeight >= 0) {

@@ -77,6 +77,13 @@ public struct StageConfig: Codable, Sendable, Equatable {
     public var singles: Int
     /// Passes whose gradients are averaged before a step. The default is 1.
     public var accumulate: Int
+    /// Pairs of crops in one more pass of every step, with the transformers left out, so that a stage of whole images
+    /// keeps what an earlier stage of crops learned. 0, the default, leaves it out.
+    public var rehearsalPairs: Int
+    /// Side of those crops. The default is 64.
+    public var rehearsalCrop: Int
+    /// Weight of that pass's loss beside the others'. The default is 1.
+    public var rehearsalWeight: Double
     public var learningRate: Double
     public var schedule: Schedule
     public var warmUp: Int
@@ -106,7 +113,8 @@ public struct StageConfig: Codable, Sendable, Equatable {
 
     public init(
         name: String, steps: Int, crop: Int? = nil, bypassTransformers: Bool = false, pairs: Int = 0, singles: Int = 8,
-        accumulate: Int = 1, learningRate: Double = 1e-4, schedule: Schedule = .reciprocalSquareRoot,
+        accumulate: Int = 1, rehearsalPairs: Int = 0, rehearsalCrop: Int = 64, rehearsalWeight: Double = 1,
+        learningRate: Double = 1e-4, schedule: Schedule = .reciprocalSquareRoot,
         warmUp: Int = 100, finalFactor: Double = 0, losses: LossConfig = .init(),
         scores: [ScoreKind] = ScoreKind.allCases, heatmaps: [HeatmapKind] = HeatmapKind.allCases,
         freeze: [String] = [], learningRateFactors: [RateFactor] = [], augmentation: AugmentationConfig = .init(),
@@ -119,6 +127,9 @@ public struct StageConfig: Codable, Sendable, Equatable {
         self.pairs = pairs
         self.singles = singles
         self.accumulate = accumulate
+        self.rehearsalPairs = rehearsalPairs
+        self.rehearsalCrop = rehearsalCrop
+        self.rehearsalWeight = rehearsalWeight
         self.learningRate = learningRate
         self.schedule = schedule
         self.warmUp = warmUp
@@ -134,6 +145,19 @@ public struct StageConfig: Codable, Sendable, Equatable {
 
     /// Items of one pass.
     package var items: Int { 2 * pairs + singles }
+
+    /// Passes of one step.
+    package var passes: Int { accumulate + (rehearsalPairs > 0 ? 1 : 0) }
+
+    /// The stage that a step's last pass belongs to; nil without one.
+    package var rehearsal: StageConfig? {
+        guard rehearsalPairs > 0 else { return nil }
+        var stage = self
+        (stage.crop, stage.bypassTransformers) = (rehearsalCrop, true)
+        (stage.pairs, stage.singles, stage.accumulate, stage.rehearsalPairs) = (rehearsalPairs, 0, 1, 0)
+        (stage.scores, stage.heatmaps, stage.losses.words) = ([.plausibility], [.implausibility], 0)
+        return stage
+    }
 }
 
 /// Weights of the loss's parts; a part of weight 0 is not computed. The defaults are the paper's parts alone.

@@ -13,6 +13,8 @@ package final class BatchMaker {
     private var singleOrder: Shuffle
     /// Normalised value of each 8-bit level, by channel.
     private let normalised: [[Float]]
+    /// Of the stage's last pass in every step.
+    private let rehearsal: BatchMaker?
 
     package init(
         data: TrainingData, cache: ExampleCache, config: ModelConfig, stage: StageConfig, number: Int, seed: UInt64
@@ -21,7 +23,7 @@ package final class BatchMaker {
             throw .unsuitableData(
                 "stage '\(stage.name)' compares clean and damaged copies, but no group of the records has both")
         }
-        if let crop = stage.crop {
+        if let crop = stage.crop ?? stage.rehearsal?.crop {
             guard crop % config.vit.patchSize == 0, crop <= config.image.size,
                 config.image.size % config.heatmapSize == 0
             else {
@@ -31,6 +33,10 @@ package final class BatchMaker {
                     up to the image's \(config.image.size), or the heatmap's \(config.heatmapSize) does not divide that
                     """)
             }
+        }
+        // Streams of its own.
+        rehearsal = try stage.rehearsal.map { (stage) throws(TrainingError) in
+            try BatchMaker(data: data, cache: cache, config: config, stage: stage, number: number + 1 << 20, seed: seed)
         }
         self.data = data
         self.cache = cache
@@ -47,6 +53,12 @@ package final class BatchMaker {
 
     /// The batch of one pass; `pass` counts from the stage's start.
     package func batch(_ pass: Int) throws(TrainingError) -> TrainingBatch {
+        let (step, part) = (pass / stage.passes, pass % stage.passes)
+        if let rehearsal, part == stage.accumulate { return try rehearsal.batch(step) }
+        return try ownBatch(step * stage.accumulate + part)
+    }
+
+    private func ownBatch(_ pass: Int) throws(TrainingError) -> TrainingBatch {
         if let crop = stage.crop { return try cropBatch(pass, side: crop) }
         var items: [Item] = []
         for index in 0..<stage.pairs {

@@ -76,10 +76,15 @@ package final class ExampleCache: Sendable {
     ) throws(TrainingError) {
         let entry = data.entries[index]
         let image = try data.image(entry)
-        let values = Resampler(
-            fromWidth: image.width, fromHeight: image.height, toWidth: size, toHeight: size, filter: filter
-        ).apply(image)
-        for element in values.indices { pixels[element] = level(values[element]) }
+        if case .uint8(let octets) = image.samples, image.width == size, image.height == size {
+            // Resampling would give the same again.
+            for element in octets.indices { pixels[element] = octets[element] }
+        } else {
+            let values = Resampler(
+                fromWidth: image.width, fromHeight: image.height, toWidth: size, toHeight: size, filter: filter
+            ).apply(image)
+            for element in values.indices { pixels[element] = level(values[element]) }
+        }
         var found = Self.present
         let maps = try data.maps(entry)
         for (number, kind) in HeatmapKind.allCases.enumerated() {

@@ -60,11 +60,15 @@ public final class TrainingData: Sendable {
     /// - Throws: the first bad record, unless they are skipped; an image that is missing counts as one.
     public init(_ paths: [String], for model: ModelText, options: Options = .init()) throws(TrainingError) {
         var files: [TFRecordFile] = []
-        var folders = options.images
+        // Of each file: its data set, whose images and groups are its own. Different sets may use the same names.
+        var sets: [Int] = []
+        var folders: [[String]] = []
         do throws(FeedbackDataError) {
-            for path in paths {
+            for (number, path) in paths.enumerated() {
+                defer { sets += [Int](repeating: number, count: files.count - sets.count) }
                 guard isFolder(path) else {
                     files.append(try TFRecordFile(path: path))
+                    folders.append([])
                     continue
                 }
                 let found = try listFolder(path).filter { $0.hasSuffix(".tfrecord") }.sorted()
@@ -72,7 +76,7 @@ public final class TrainingData: Sendable {
                     throw FeedbackDataError(file: path, .unreadable("it holds no .tfrecord file"))
                 }
                 for name in found { files.append(try TFRecordFile(path: "\(path)/\(name)")) }
-                folders.append(isFolder("\(path)/images") ? "\(path)/images" : path)
+                folders.append([isFolder("\(path)/images") ? "\(path)/images" : path])
             }
         } catch { throw .feedback(error) }
         self.files = files
@@ -82,8 +86,10 @@ public final class TrainingData: Sendable {
         var skipped = SkipCounts()
         var hash = FNV()
         do throws(FeedbackDataError) {
-            let images = try ImageIndex(folders: folders)
+            var images: [ImageIndex] = []
+            for own in folders { images.append(try ImageIndex(folders: own + options.images)) }
             for (number, file) in files.enumerated() {
+                let set = sets[number]
                 hash.add(file.size)
                 for (index, offset) in try file.offsets().enumerated() {
                     do throws(FeedbackDataError) {
@@ -100,9 +106,9 @@ public final class TrainingData: Sendable {
                                 tokens: model.tokens(text), text: model.labels(text, misaligned: record.misaligned))
                         } catch { throw FeedbackDataError(file: file.path, record: index, error) }
                         var complete = entry
-                        complete.image = try images.path(of: record.stem)
+                        complete.image = try images[set].path(of: record.stem)
                         hash.add(record.stem)
-                        if let group = record.group { groups[group, default: []].append(entries.count) }
+                        if let group = record.group { groups["\(set)/\(group)", default: []].append(entries.count) }
                         entries.append(complete)
                     } catch {
                         guard options.skipBad else { throw error }

@@ -10,7 +10,12 @@ struct StageStepper {
     let optimizer: AdamW
     private let frozen: [NamePattern]
     private let factors: [(pattern: NamePattern, factor: Double)]
-    private var programs: [(shape: BatchShape, program: LossProgram)] = []
+    private var programs: [(key: ProgramKey, program: LossProgram)] = []
+    private struct ProgramKey: Equatable {
+        var shape: BatchShape
+        var rehearsal: Bool
+    }
+
     /// Over the passes of one step.
     private let sums = GradientSums()
 
@@ -44,9 +49,11 @@ struct StageStepper {
     ) throws(TrainingError) -> Result {
         var parts: [(name: String, weight: Double, value: Double)] = []
         var gradients: [AdamW.Gradient] = []
-        for pass in 0..<stage.accumulate {
+        for pass in 0..<stage.passes {
             let batch = try loader.next()
-            let program = try program(batch.shape)
+            let rehearses = pass == stage.accumulate
+            let share = rehearses ? stage.rehearsalWeight : 1 / Double(stage.accumulate)
+            let program = try program(ProgramKey(shape: batch.shape, rehearsal: rehearses))
             program.load(batch)
             program.run()
             for (part, value) in zip(program.parts, program.values) {
@@ -54,13 +61,16 @@ struct StageStepper {
                     throw .nonFinite(
                         step: total, what: "the loss's part '\(part.name)'", lastCheckpoint: lastCheckpoint)
                 }
-                if let known = parts.firstIndex(where: { $0.name == part.name }) {
-                    parts[known].value += value / Double(stage.accumulate)
+                // A rehearsal's parts are one part of the step's loss.
+                let (name, weight) = rehearses ? ("rehearsal", 1) : (part.name, part.weight)
+                let added = share * (rehearses ? part.weight * value : value)
+                if let known = parts.firstIndex(where: { $0.name == name }) {
+                    parts[known].value += added
                 } else {
-                    parts.append((part.name, part.weight, value / Double(stage.accumulate)))
+                    parts.append((name, weight, added))
                 }
             }
-            if stage.accumulate == 1 {
+            if stage.passes == 1 {
                 gradients = program.names.indices.compactMap { index in
                     program.gradient(index).baseAddress.map {
                         AdamW.Gradient(name: program.names[index], values: $0, factor: factor(program.names[index]))
@@ -69,11 +79,11 @@ struct StageStepper {
             } else {
                 if pass == 0 { sums.clear() }
                 for (index, name) in program.names.enumerated() {
-                    sums.add(program.gradient(index), share: 1 / Float(stage.accumulate), to: name)
+                    sums.add(program.gradient(index), share: Float(share), to: name)
                 }
             }
         }
-        if stage.accumulate > 1 { gradients = sums.all { factor($0) } }
+        if stage.passes > 1 { gradients = sums.all { factor($0) } }
         let norm = optimizer.norm(gradients)
         guard norm.isFinite else {
             let bad = gradients.first { !optimizer.norm([$0]).isFinite }?.name ?? "the weights"
@@ -91,18 +101,19 @@ struct StageStepper {
 
     private func factor(_ name: String) -> Double { factors.last { $0.pattern.matches(name) }?.factor ?? 1 }
 
-    private mutating func program(_ shape: BatchShape) throws(TrainingError) -> LossProgram {
-        if let index = programs.firstIndex(where: { $0.shape == shape }) {
+    private mutating func program(_ key: ProgramKey) throws(TrainingError) -> LossProgram {
+        if let index = programs.firstIndex(where: { $0.key == key }) {
             let known = programs.remove(at: index)
             programs.append(known)
             return known.program
         }
         let frozen = frozen
         let program = try LossProgram(
-            config: config, stage: stage, shape: shape, engine: engine, variables: variables,
+            config: config, stage: key.rehearsal ? stage.rehearsal ?? stage : stage, shape: key.shape, engine: engine,
+            variables: variables,
             isTrained: { name in !frozen.contains { $0.matches(name) } })
         if programs.count == Self.limit { programs.removeFirst() }
-        programs.append((shape, program))
+        programs.append((key, program))
         return program
     }
 }

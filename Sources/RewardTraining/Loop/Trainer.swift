@@ -121,7 +121,7 @@ public final class Trainer {
         let maker = try BatchMaker(
             data: data, cache: cache, config: start.config, stage: stage, number: number, seed: config.seed)
         let loader = BatchLoader(
-            maker, from: (state.step - first) * stage.accumulate, to: stage.steps * stage.accumulate)
+            maker, from: (state.step - first) * stage.passes, to: stage.steps * stage.passes)
         defer { loader.stop() }
         var stepper = StageStepper(
             stage: stage, config: start.config, engine: engine, variables: trained, optimizer: optimizer)

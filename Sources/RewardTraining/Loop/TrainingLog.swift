@@ -3,7 +3,7 @@ import Glibc
 /// `log.csv` of a run: means over ten steps each, and the loss plot made from it.
 struct TrainingLog {
     /// Columns of the loss's parts.
-    static let parts = ["score", "hinge", "heatmap", "heatmap_entropy", "dice", "words"]
+    static let parts = ["score", "hinge", "heatmap", "heatmap_entropy", "dice", "words", "rehearsal"]
     static let interval = 10
     private let path: String
     private let plotPath: String

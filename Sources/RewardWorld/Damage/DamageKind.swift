@@ -2,7 +2,7 @@
 package enum DamageKind: String, CaseIterable, Sendable, Codable {
     case elastic, smear, blur, duplicate, mirror, ghosting, stretch, flatten, grain, posterise, lines, bulge, wave,
         holes
-    case fade, oversharpen
+    case fade, oversharpen, zoom, shards, crystals, fringe, scanlines
     case patchCopy = "patch_copy"
     case colourShift = "colour_shift"
     case jpegBlocks = "jpeg_blocks"

@@ -114,6 +114,43 @@ extension Damager {
         }
     }
 
+    /// Too large or too small for where it stands.
+    mutating func zoomed() -> [Pixel] {
+        let factor = note("factor", random.chance(0.5) ? random.uniform(0.35, 0.6) : random.uniform(1.7, 2.6))
+        return remapped { $0 * factor }
+    }
+
+    /// Splinters that have slipped.
+    mutating func sharded() -> [Pixel] {
+        let seeds = seeds(spacing: note("spacing", max(radius * random.uniform(0.45, 0.9), 4)))
+        let reach = note("reach", radius * random.uniform(0.35, 0.9) + 2)
+        let slips = seeds.map { _ in
+            let angle = random.uniform(0, 2 * .pi)
+            return SIMD2(cos(angle), sin(angle)) * (reach * random.uniform(0.4, 1))
+        }
+        let mask = mask
+        return remapped { place in place + slips[Self.nearest(place + SIMD2(mask.x, mask.y), seeds)] }
+    }
+
+    /// Points about so far from each other over the mask's box, in the picture's pixels.
+    mutating func seeds(spacing: Float) -> [SIMD2<Float>] {
+        let count = max(Int(Float(box.width * box.height) / (spacing * spacing)), 2)
+        return (0..<count).map { _ in
+            SIMD2(
+                Float(box.x) + random.unit() * Float(box.width), Float(box.y) + random.unit() * Float(box.height))
+        }
+    }
+
+    static func nearest(_ place: SIMD2<Float>, _ seeds: [SIMD2<Float>]) -> Int {
+        var (best, least) = (0, Float.infinity)
+        for (index, seed) in seeds.enumerated() {
+            let gap = place - seed
+            let distance = (gap * gap).sum()
+            if distance < least { (best, least) = (index, distance) }
+        }
+        return best
+    }
+
     mutating func swirled() -> [Pixel] {
         let turn = note("turn", random.sign() * random.uniform(1.8, 4.5))
         let radius = radius * 1.25

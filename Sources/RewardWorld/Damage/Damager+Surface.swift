@@ -150,6 +150,54 @@ extension Damager {
         }
     }
 
+    /// Irregular cells of one colour each.
+    mutating func crystallised() -> [Pixel] {
+        let seeds = seeds(spacing: note("spacing", random.uniform(3.5, 8) * unit))
+        var cells = [Int](repeating: 0, count: box.width * box.height)
+        var sums = [Pixel](repeating: .zero, count: seeds.count)
+        for row in 0..<box.height {
+            for column in 0..<box.width {
+                let (x, y) = (box.x + column, box.y + row)
+                let cell = Self.nearest(SIMD2(Float(x), Float(y)), seeds)
+                cells[row * box.width + column] = cell
+                var pixel = clean.pixels[y * clean.width + x]
+                // The count travels in the fourth lane.
+                pixel.w = 1
+                sums[cell] += pixel
+            }
+        }
+        return cells.map { cell in
+            var mean = sums[cell] * (1 / sums[cell].w)
+            mean.w = 0
+            return mean
+        }
+    }
+
+    /// The colours apart, as of misaligned plates.
+    mutating func fringed() -> [Pixel] {
+        let angle = note("angle", random.uniform(0, 2 * .pi))
+        let apart = SIMD2(cos(angle), sin(angle)) * note("apart", random.uniform(3, 8) * unit)
+        let (red, blue) = (remapped { $0 + apart }, remapped { $0 - apart })
+        let width = box.width
+        return mapped { pixel, column, row in
+            let place = row * width + column
+            return SIMD4(red[place].x, pixel.y, blue[place].z, 0)
+        }
+    }
+
+    /// Dark or bright stripes at one distance.
+    mutating func scanned() -> [Pixel] {
+        let period = note("period", random.uniform(3, 8) * unit)
+        let angle = note("angle", random.chance(0.5) ? .pi / 2 : random.uniform(0, .pi))
+        let strength = note("strength", random.sign() * random.uniform(0.2, 0.5))
+        let axis = SIMD2(cos(angle), sin(angle))
+        let box = box
+        return mapped { pixel, column, row in
+            let along = Float(box.x + column) * axis.x + Float(box.y + row) * axis.y
+            return pixel + .grey(strength * (0.5 + 0.5 * sin(along * 2 * .pi / period)))
+        }
+    }
+
     mutating func mosaic() -> [Pixel] {
         let tile = Int(note("tile", (random.uniform(5, 11) * unit).rounded()))
         let (clean, box) = (clean, box)

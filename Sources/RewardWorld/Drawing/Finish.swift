@@ -17,9 +17,9 @@ package struct Finish: Sendable {
     package var quality: Int?
     let noiseStream: WorldRandom
 
-    static let strongestBlur: Float = 1.8
-    static let strongestNoise: Float = 0.07
-    static let qualities = 15...95
+    static let strongestBlur: Float = 1.5
+    static let strongestNoise: Float = 0.05
+    static let qualities = 25...95
 
     /// - Parameter keepsColours: for drawn scenes, whose prompts name colours that must still be told apart.
     package init(keepsColours: Bool, _ random: inout WorldRandom) {

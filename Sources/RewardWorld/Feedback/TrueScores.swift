@@ -23,9 +23,9 @@ package enum TrueScores {
     }
 
     static let visibleLevels: Float = 12
-    static let leastVisibleShare: Float = 0.1
+    static let leastVisibleShare: Float = 0.15
     /// In levels of 255.
-    static let leastMeanChange: Float = 4
+    static let leastMeanChange: Float = 10
 
     /// 1 for a clean picture; a damaged one falls by 0.35 at least, and the more the larger and plainer the damage:
     /// 1 − (0.35 + 0.65 (1 − exp(−(12 · area · visible share + mean change / 60)))).
