@@ -100,7 +100,7 @@ let package = Package(
             dependencies: [
                 "RewardSelection", "RewardCuration", "RewardModel", "RewardImage", "RewardData", "RewardMetrics",
                 "RewardTraining", "RewardWorld", "RewardServer",
-                "RewardWire",
+                "RewardWire", "RewardRandom",
                 "TensorCPU", argumentParser, log,
             ] + subprocess,
             swiftSettings: gates),
