@@ -1,5 +1,6 @@
 import Glibc
 import RewardModel
+import RewardRandom
 import RewardServer
 import Synchronization
 
