@@ -137,7 +137,9 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: gates),
         .testTarget(
             name: "RewardModelTests",
-            dependencies: ["RewardModel", "RewardImage", "TensorGraph", "TensorCPU", "RewardTestSupport"],
+            dependencies: [
+                "RewardModel", "RewardImage", "RewardRandom", "TensorGraph", "TensorCPU", "RewardTestSupport",
+            ],
             exclude: ["Fixtures"],
             swiftSettings: gates),
         .testTarget(name: "RewardSelectionTests", dependencies: ["RewardSelection"], swiftSettings: gates),

@@ -1,11 +1,12 @@
 import RewardModel
+import RewardRandom
 import RewardTestSupport
 import Testing
 
 @Suite struct GroupStandingTests {
     /// Seeded scores with ties: few values for many items.
     private static func scores(_ seed: UInt64) -> [Float] {
-        var random = SplitMix(seed)
+        var random = SplitMix64(seed: seed)
         let (count, steps) = (Int(random.next() % 30) + 2, random.next() % 40 + 1)
         return (0..<count).map { _ in Float(random.next() % (steps + 1)) / Float(steps) }
     }
@@ -31,7 +32,7 @@ import Testing
 
     @Test(arguments: 0..<50 as Range<UInt64>) func orderChangesNoBit(seed: UInt64) {
         let scores = Self.scores(seed)
-        var random = SplitMix(seed &+ 1000)
+        var random = SplitMix64(seed: seed &+ 1000)
         let order = scores.indices.shuffled(using: &random)
         let (straight, shuffled) = (Standing.all(of: scores), Standing.all(of: order.map { scores[$0] }))
         #expect(shuffled == order.map { straight[$0] })
@@ -69,19 +70,5 @@ import Testing
         #expect(first.plausibility.rank == 2 && first.alignment.rank == 1 && first.aesthetics.rank == 1.5)
         let alone = try #require(standings[5])
         #expect(alone.scored == 1 && alone.failed == 0 && alone.overall.zScore == 0)
-    }
-}
-
-/// Seeded random bits.
-private struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = (state ^ state >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
     }
 }
