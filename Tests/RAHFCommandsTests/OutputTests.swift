@@ -113,7 +113,8 @@ import Testing
         #expect(run.code == 0)
         #expect(
             keys(run.output) == [
-                "name", "digest", "variant", "trained", "parameters", "vit", "t5", "preprocessing", "outputs",
+                "name", "digest", "variant", "trained", "parameters", "precision", "kernels", "vit", "t5",
+                "preprocessing", "outputs",
                 "verified",
             ])
         #expect(run.output.contains(#""trained":false"#))
