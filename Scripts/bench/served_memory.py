@@ -44,7 +44,8 @@ def main():
         while answered < options.requests:
             turn = subprocess.run(
                 [options.rahf, "load-test", "--server", endpoint, "--clients", str(options.clients), "--seconds",
-                 str(options.seconds), "--outputs", "scores,heatmaps,words", "--prompt", PROMPT, options.image],
+                 str(options.seconds), "--timeout", "600", "--outputs", "scores,heatmaps,words", "--prompt", PROMPT,
+                 options.image],
                 stdout=subprocess.PIPE, text=True, check=True)
             answered += json.loads(turn.stdout)["images"]
             resident.append((answered, memory(server, "VmRSS"), memory(server, "VmHWM")))
