@@ -139,7 +139,11 @@ import Testing
         #expect(try HTTPClient.exchange(address, "hello\r\n\r\n").status == 400)
         #expect(try HTTPClient.exchange(address, String(repeating: "x", count: 9000)).status == 431)
         // The server's own thread may not have turned yet.
-        for _ in 0..<500 where try HTTPClient.get(address, "/readyz").status != 200 { usleep(20_000) }
+        var waits = 0
+        while try HTTPClient.get(address, "/readyz").status != 200, waits < 500 {
+            usleep(20_000)
+            waits += 1
+        }
         let head = try HTTPClient.exchange(address, "HEAD /readyz HTTP/1.0\n\n")
         #expect(head.status == 200, "\(head.head)")
         #expect(head.body.isEmpty && head.head.contains("Content-Length: 6"), "\(head.head)")
