@@ -24,9 +24,8 @@ for part in ${parts:-speed training memory growth precision}; do
         "$rahf" create --preset tiny --tokenizer "$small" --out "$work/soak-tiny"
         "$rahf" create --preset paper --tokenizer "$vocabulary" --out "$work/soak-paper"
         "$python" Scripts/bench/soak.py --rahf "$rahf" --model "$work/soak-tiny" --image "$image" --longest 20
-        # A thousand requests for everything take hours: 20 of them do, and 980 ask for the scores of one image.
-        "$python" Scripts/bench/soak.py --rahf "$rahf" --model "$work/soak-paper" --image "$image" \
-            --outputs scores --largest 1 --everything-every 50
+        # A thousand requests for everything, joined to batches of 8: ten minutes and more.
+        "$python" Scripts/bench/served_memory.py --rahf "$rahf" --model "$work/soak-paper"
         ;;
     growth) "$python" Scripts/bench/growth.py --rahf "$rahf" ;;
     precision) "$python" Scripts/bench/precision.py --rahf "$rahf" --count 40 Models/rahf-mini "$work/paper" ;;

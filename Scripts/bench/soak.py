@@ -2,7 +2,7 @@
 """Checks that memory stays flat over many requests of mixed batch sizes, prompt lengths and outputs.
 
 usage: soak.py --rahf PATH --model DIR --image FILE [--requests 1000] [--outputs LIST] [--threads 2] [--allowed-gb 1.5]
-               [--largest 8] [--everything-every N]
+               [--largest 8]
 
 Prints resident memory as it goes. Exits 1 when the peak is above the weights plus --allowed-gb, or when the last half of
 the requests grew more than 2% (at least 8 MB) over the half before.
@@ -27,7 +27,6 @@ parser.add_argument("--outputs", nargs="+", default=[ALL, ALL, "scores", "scores
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--longest", type=int, default=80, help="words of the longest prompt")
 parser.add_argument("--largest", type=int, default=8, help="most images of a request")
-parser.add_argument("--everything-every", type=int, default=0, help="every N-th request asks all of 8 images")
 parser.add_argument("--allowed-gb", type=float, default=1.5)
 options = parser.parse_args()
 
@@ -61,8 +60,6 @@ resident = [request(8, ALL, options.longest), request(1, "gradient", options.lon
 for number in range(options.requests):
     outputs = random.choice(options.outputs)
     batch = 1 if outputs == "gradient" else random.randint(1, options.largest)
-    if options.everything_every and number % options.everything_every == 0:
-        outputs, batch = ALL, 8
     resident.append(request(batch, outputs, random.randint(1, options.longest)))
     if (number + 1) % max(1, options.requests // 10) == 0:
         print(f"  {number + 1:5} requests: resident {resident[-1] / 1e6:8.1f} MB, {time.monotonic() - started:.0f} s",
