@@ -123,7 +123,7 @@ def terminated(short: bool) -> str:
     with serving("--max-batch", "1", "--drain-time", str(limit), "--unready-time", "1") as server:
         expected(server.endpoint)
         context, socket = dealer(server.endpoint)
-        socket.send_multipart(request(b"accepted", 40))
+        socket.send_multipart(request(b"accepted", 160))
         server.wait_until(lambda health: health.running_items > 0)
         started = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
@@ -147,12 +147,12 @@ def terminated(short: bool) -> str:
         took = time.monotonic() - started
         require(server.process.returncode == 0, f"exit code {server.process.returncode}")
         require(took < limit + 0.5, f"it took {took:.1f} s of {limit}")
-        require(answers == [Code.OK] * 40, f"the accepted request was answered with {answers}")
+        require(answers == [Code.OK] * 160, f"the accepted request was answered with {answers}")
         require(set(codes.values()) <= {Code.OK, Code.DRAINING} and Code.DRAINING in codes.values(), f"{codes}")
         require((False, False) in seen and (False, True) in seen, "it was not ready before it drained")
         require((True, True) not in seen, "ready while it drained")
         refused = sum(code == Code.DRAINING for code in codes.values())
-        return (f"40 of 40 accepted items answered, {refused} late requests refused, unready before draining, exit 0 "
+        return (f"160 of 160 accepted items answered, {refused} late requests refused, unready before draining, exit 0 "
                 f"after {took:.1f} of {limit} s")
 
 
