@@ -15,7 +15,8 @@ extension ServeCommand {
             log.notice("\(name)")
             target.end { $0.end() }
         }
-        let folder = try Self.privateFolder()
+        // A socket's address holds 107 bytes, its name in the folder included.
+        let folder = try makeTemporaryFolder("rahf-workers", longest: 107 - "/\(count).sock".utf8.count)
         defer { rmdir(folder) }
         let endpoints = (1...count).map { "ipc://\(folder)/\($0).sock" }
         defer { for endpoint in endpoints { unlink(String(endpoint.dropFirst(6))) } }
@@ -66,13 +67,5 @@ extension ServeCommand {
         let count = readlink("/proc/self/exe", &path, path.count)
         guard count > 0 else { throw Failure(.fileError, "/proc/self/exe: \(String(cString: strerror(errno)))") }
         return String(decoding: path.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    private static func privateFolder() throws -> String {
-        var template = Array("\(environmentVariable("TMPDIR") ?? "/tmp")/rahf-workers-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw Failure(.fileError, "no folder for the workers: \(String(cString: strerror(errno)))")
-        }
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

@@ -54,7 +54,7 @@ package struct SelectionJob {
     private func dryRun() throws -> (summary: SelectionSummary, newlyScored: Int) {
         if let out = options.out { try OutputFolder.checkFree(out) }
         try refuseLinksIntoShards()
-        let scratch = try Self.temporaryFolder()
+        let scratch = try makeTemporaryFolder("select-finetune-data")
         defer { try? Folders.remove(scratch) }
         let selected = try select(scratch: scratch)
         return (selected.summary, selected.newlyScored)
@@ -63,13 +63,6 @@ package struct SelectionJob {
     private func refuseLinksIntoShards() throws(Failure) {
         guard options.link != .copy, case .shards = try CandidateInput(paths: options.candidates) else { return }
         throw Failure(.invalidRequest, "images inside shards cannot be linked; use --link copy")
-    }
-
-    private static func temporaryFolder() throws(Failure) -> String {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(base)/select-finetune-data.XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw systemFailure(base) }
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     private struct Selected {
