@@ -139,11 +139,43 @@ import RewardCuration
         try withFolder { folder in
             let list = try list(folder)
             try Folders.make("\(folder)/out")
-            _ = try SelectionJob.run(list, out: "\(folder)/out/")
-            let before = try tree("\(folder)/out")
+            try write("mine", to: "\(folder)/out/notes.txt")
             let error = #expect(throws: Failure.self) { try SelectionJob.run(list, out: "\(folder)/out") }
             #expect(error?.message.contains("is not empty") == true)
+            #expect(try tree("\(folder)/out") == ["notes.txt": Array("mine".utf8)])
+            try Folders.make("\(folder)/empty")
+            _ = try SelectionJob.run(list, out: "\(folder)/empty/")
+            #expect(try tree("\(folder)/empty")["selection.json"] != nil)
+        }
+    }
+
+    @Test func whatIsFinishedMayRunAgainAndAnythingElseLeavesItAsItIs() throws {
+        try withFolder { folder in
+            let list = try list(folder, ready: false)
+            func run(_ scorer: PixelScorer, _ change: (inout SelectionOptions) -> Void = { _ in }) throws -> Int {
+                try SelectionJob.run(list, out: "\(folder)/out", scorer: scorer) {
+                    $0.formats = [.imagefolder, .webdataset]
+                    $0.rule.threshold = nil
+                    change(&$0)
+                }.counts.kept
+            }
+            let kept = try run(PixelScorer())
+            let before = try tree("\(folder)/out")
+            let again = PixelScorer()
+            #expect(try run(again) == kept && again.count == 0)
+            let other = PixelScorer()
+            let early = #expect(throws: Failure.self) { try run(other) { $0.rule.best = 2 } }
+            #expect(early?.message.contains("of a run with other arguments; nothing was done") == true)
+            // The same arguments, one candidate more: only the end can tell.
+            try write(picture(99), to: "\(folder)/new.png")
+            let text = String(decoding: try contents(list), as: UTF8.self)
+            try Folders.remove(list)
+            try write(text + "{\"prompt\": \"prompt 9\", \"image\": \"new.png\"}\n", to: list)
+            let late = #expect(throws: Failure.self) { try run(other) }
+            #expect(late?.message.contains("holds another selection (") == true)
+            #expect(other.count == 1, "no score is lost by it")
             #expect(try tree("\(folder)/out") == before)
+            #expect(try Folders.names(folder).allSatisfy { !$0.hasPrefix(".") })
         }
     }
 

@@ -63,13 +63,13 @@ import RewardCuration
 
     @Test func theOutputIsLockedWhileItIsWritten() throws {
         try withFolder { folder in
-            let first = try OutputFolder(path: "\(folder)/out")
-            #expect(throws: Failure.self) { try OutputFolder(path: "\(folder)/out") }
+            let first = try OutputFolder(path: "\(folder)/out", mark: "done")
+            #expect(throws: Failure.self) { try OutputFolder(path: "\(folder)/out", mark: "done") }
             first.discard()
             // What a killed run left is cleared.
             try Folders.make("\(folder)/.out.partial")
             try write("x", to: "\(folder)/.out.partial/rest")
-            _ = try OutputFolder(path: "\(folder)/out").publish()
+            _ = try OutputFolder(path: "\(folder)/out", mark: "done").publish()
             #expect(try Folders.names(folder) == ["out"])
         }
     }

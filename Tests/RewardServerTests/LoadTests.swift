@@ -149,18 +149,38 @@ import Testing
 
     @Test func aClientThatNeverReadsLosesItsRepliesAndNobodyElse() throws {
         let scorer = try SlowScorer()
-        let server = try RunningServer(scorer) { $0.repliesPerClient = 2 }
-        let deaf = try RawClient(server.endpoint)
-        // The replies fill the network's buffers; then the server's own queue.
-        var sent = 0
-        while sent < 50_000, (try? deaf.send(RequestWriter.info(id: [UInt8](repeating: 1, count: 64)))) != nil {
-            sent += 1
+        let server = try RunningServer(scorer) {
+            $0.repliesPerClient = 2
+            $0.readerPatience = .milliseconds(50)
         }
+        let deaf = try RawClient(server.endpoint)
+        // The replies fill the network's buffers; then the server's own queue, and its patience.
+        var sent = 0
+        let end = ContinuousClock.now + .seconds(20)
+        while sent < 50_000, ContinuousClock.now < end {
+            if (try? deaf.send(RequestWriter.info(id: [UInt8](repeating: 1, count: 64)))) != nil { sent += 1 }
+        }
+        #expect(sent == 50_000, "a server reads whoever does not")
         let other = try RemoteScorer(server.endpoint)
         for _ in 0..<20 { #expect(try other.predict([TinyModel.item("x")])[0].get().scores != nil) }
         var received = 0
         while try deaf.receive(.milliseconds(200)) != nil { received += 1 }
         #expect(received > 0 && received < sent, "\(received) of \(sent)")
+        try server.stop()
+    }
+
+    @Test func aBurstOfRepliesLargerThanTheQueueReachesAClientThatReads() throws {
+        let server = try RunningServer(try SlowScorer(passTime: .milliseconds(1))) {
+            $0.repliesPerClient = 1
+            $0.queue.maxQueuedItems = 1
+        }
+        let client = try RawClient(server.endpoint)
+        for round in 0..<8 {
+            for id in 0..<250 { try client.send(UInt8(id), [TinyModel.item("x")]) }
+            var answered: Set<UInt8> = []
+            while answered.count < 250 { answered.formUnion(try client.reply().header.requestID) }
+            #expect(answered == Set(0..<250), "round \(round)")
+        }
         try server.stop()
     }
 

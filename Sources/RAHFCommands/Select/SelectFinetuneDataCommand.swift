@@ -19,12 +19,12 @@ struct SelectFinetuneDataCommand: ParsableCommand {
             prompt, whose text is in its prompt.txt or else is its name. Shards have an image and txt or json a sample.
 
             The output appears whole or not at all. Scores are kept in the store: run again after a crash, and nothing \
-            in it is scored a second time.
+            in it is scored a second time. Run again when the output is there, it says whether it would be the same.
             """)
 
     @Option(parsing: .upToNextOption, help: "JSON lines, a folder with a folder per prompt, or .tar shards.")
     var candidates: [String]
-    @Option(help: "Folder to make; it must not exist or be empty.")
+    @Option(help: "Folder to make; it must not exist, be empty, or be this very selection.")
     var out: String?
     @OptionGroup var scorerOptions: ScorerOptions
     @OptionGroup var rule: RuleOptions

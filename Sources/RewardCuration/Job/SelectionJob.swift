@@ -27,8 +27,9 @@ package struct SelectionJob {
     package func run() throws -> (summary: SelectionSummary, newlyScored: Int) {
         guard let out = options.out, !options.isDryRun else { return try dryRun() }
         try refuseLinksIntoShards()
-        let output = try OutputFolder(path: out)
+        let output = try OutputFolder(path: out, mark: Self.summaryName)
         do {
+            if output.isFinished { try refuseOtherArguments("\(out)/\(Self.summaryName)") }
             let selected = try select(scratch: output.scratch)
             let (summary, contents) = (selected.summary, selected.contents)
             try OutputPass(
@@ -36,7 +37,7 @@ package struct SelectionJob {
                 scoreMask: contents.unscored == contents.candidates ? 0xf : contents.commonScores,
                 folder: output.building, threads: options.threads
             ).run()
-            try write(try summary.json(), to: "\(output.building)/selection.json")
+            try write(try summary.json(), to: "\(output.building)/\(Self.summaryName)")
             if options.writesReport {
                 let page = try SelectionPage(
                     summary: summary, result: selected.result, list: selected.list, scorer: selected.scorer
@@ -48,6 +49,18 @@ package struct SelectionJob {
         } catch {
             output.discard()
             throw error
+        }
+    }
+
+    private static let summaryName = "selection.json"
+
+    /// A run killed after its output was in place, and run again, has nothing left to do; a run with other arguments
+    /// must not find that out when all is scored.
+    private func refuseOtherArguments(_ summary: String) throws(Failure) {
+        let file = try SystemFile(path: summary)
+        let bytes = try file.bytes(at: 0, count: try file.size())
+        guard SelectionSummary.arguments(in: bytes) == SelectionSummary.Arguments(options) else {
+            throw Failure(.fileError, "\(summary) is there, of a run with other arguments; nothing was done")
         }
     }
 

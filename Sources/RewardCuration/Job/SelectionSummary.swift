@@ -4,7 +4,7 @@ import RewardSelection
 
 /// What `selection.json` says. The same candidates, arguments and model give the same bytes.
 package struct SelectionSummary: Encodable, Sendable {
-    struct Arguments: Encodable, Sendable {
+    struct Arguments: Codable, Equatable, Sendable {
         var candidates: [String]
         var by: [String: Double]
         var threshold: Double?
@@ -18,6 +18,23 @@ package struct SelectionSummary: Encodable, Sendable {
         var pair: String?
         var randomControl: UInt64?
         var check: String
+
+        init(_ options: SelectionOptions) {
+            let rule = options.rule
+            candidates = options.candidates
+            by = SelectionSummary.named(rule.formula.weights) { $0 != 0 }
+            threshold = rule.threshold
+            min = SelectionSummary.named(rule.minimums) { $0 > -.infinity }
+            best = rule.best
+            topFraction = rule.topFraction
+            minMargin = rule.minimumMargin
+            dedupe = rule.deduplicates
+            format = options.formats.map(\.rawValue).sorted()
+            link = options.link.rawValue
+            pair = rule.pairing?.rawValue
+            randomControl = options.randomControl
+            check = options.check.rawValue
+        }
     }
 
     struct Model: Encodable, Sendable {
@@ -81,13 +98,7 @@ package struct SelectionSummary: Encodable, Sendable {
     init(
         options: SelectionOptions, contents: ListContents, tally: SelectionTally, model: ModelInfo?, notes: [String]
     ) {
-        let rule = options.rule
-        arguments = Arguments(
-            candidates: options.candidates, by: Self.named(rule.formula.weights) { $0 != 0 },
-            threshold: rule.threshold, min: Self.named(rule.minimums) { $0 > -.infinity }, best: rule.best,
-            topFraction: rule.topFraction, minMargin: rule.minimumMargin, dedupe: rule.deduplicates,
-            format: options.formats.map(\.rawValue).sorted(), link: options.link.rawValue,
-            pair: rule.pairing?.rawValue, randomControl: options.randomControl, check: options.check.rawValue)
+        arguments = Arguments(options)
         self.model = model.map { Model(name: $0.name, digest: $0.digest, trained: $0.config.trained) }
         self.notes = notes
         counts = Counts(
@@ -119,6 +130,16 @@ package struct SelectionSummary: Encodable, Sendable {
 
     private static func texts(_ counts: [Int: Int]) -> [String: Int] {
         Dictionary(uniqueKeysWithValues: counts.map { (String($0.key), $0.value) })
+    }
+
+    /// The arguments that a file's bytes tell of; nil when they are no such file.
+    static func arguments(in bytes: [UInt8]) -> Arguments? {
+        struct Part: Decodable {
+            var arguments: Arguments
+        }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return (try? decoder.decode(Part.self, from: Data(bytes)))?.arguments
     }
 
     /// The file's bytes: keys sorted, numbers the shortest that read back.

@@ -10,12 +10,16 @@ package final class OutputFolder {
     private let path: String
     private let workspace: String
     private let lock: SystemFile
+    /// True when the place holds what an earlier run finished: `publish` then only compares.
+    let isFinished: Bool
 
     /// Claims a place. What an earlier run that was killed left there is removed.
     ///
-    /// - Throws: `Failure` when something is there already, or another process is writing there.
-    package init(path: String) throws(Failure) {
-        try Self.checkFree(path)
+    /// - Parameter mark: the file that only a finished output holds.
+    /// - Throws: `Failure` when something else is there already, or another process is writing there.
+    package init(path: String, mark: String) throws(Failure) {
+        isFinished = Folders.kind("\(path)/\(mark)") == .file
+        if !isFinished { try Self.checkFree(path) }
         let (parent, name) = Folders.split(path)
         self.path = path
         guard Folders.kind(parent) == .folder else { throw Failure(.fileError, "\(parent): no such folder") }
@@ -46,9 +50,15 @@ package final class OutputFolder {
         }
     }
 
-    /// Puts what was built in its place.
+    /// Puts what was built in its place. Where an earlier run has finished, its output must be the same, and stays.
     package func publish() throws(Failure) {
-        guard rename(building, path) == 0 else { throw systemFailure(path) }
+        if isFinished {
+            if let name = try Folders.difference(building, path) {
+                throw Failure(.fileError, "\(path) holds another selection (\(name) differs); it was left as it is")
+            }
+        } else {
+            guard rename(building, path) == 0 else { throw systemFailure(path) }
+        }
         try Folders.remove(workspace)
     }
 

@@ -20,8 +20,8 @@ package final class Proxy: Sendable {
         package var serverSecurity: ClientSecurity?
         /// Largest frame in bytes. The default is 256 MiB.
         package var maxMessageBytes = 256 << 20
-        /// Replies kept for a client that does not read them. The default is 32; further ones are dropped.
-        package var repliesPerClient = 32
+        /// Replies kept for a client that does not read them. The default is 256; further ones are dropped.
+        package var repliesPerClient = 256
         package var handshakeTime = Duration.seconds(10)
 
         package init(addresses: [BindAddress], servers: [String]) {

@@ -124,6 +124,13 @@ package struct Connections {
         return fits
     }
 
+    /// A reply that counted was not sent after all.
+    mutating func untake(_ bytes: Int, to client: [UInt8]) {
+        guard let descriptor = descriptors[client], var entry = entries[descriptor] else { return }
+        entry.unread -= min(entry.unread, UInt64(bytes))
+        entries[descriptor] = entry
+    }
+
     /// Counts a message that broke the protocol. True: it was one too many, and its connection is closed.
     mutating func countWrong(over descriptor: Int32, now: Duration) -> Bool {
         guard var entry = entries[descriptor] else { return true }

@@ -36,8 +36,8 @@ struct Listener {
         case sent
         /// The client is gone.
         case gone
-        /// The client does not read its replies.
-        case stuck
+        /// What it has not read yet fills its queue.
+        case full
     }
 
     let socket: Socket
@@ -113,7 +113,7 @@ struct Listener {
         } catch {
             switch error.number {
             case EHOSTUNREACH: return .gone
-            case EAGAIN: return .stuck
+            case EAGAIN: return .full
             default: throw error
             }
         }

@@ -18,8 +18,12 @@ package struct ServerConfiguration: Sendable {
     /// How long a drain may take, from its request to the end of `run`. What is not done shortly before is answered as
     /// draining. The default is 30 s.
     package var drainTime = Duration.seconds(30)
-    /// Replies kept for a client that does not read them. The default is 32; the next one costs it all it has queued.
+    /// Replies kept by libzmq for a client that does not read them. The default is 32; the next ones wait for
+    /// `readerPatience`.
     package var repliesPerClient = 32
+    /// How long a client may take none of the replies that wait for it before it loses them, and all it has queued. The
+    /// default is 1 s.
+    package var readerPatience = Duration.seconds(1)
     /// Messages of one client that wait in memory before the network's own back pressure. The default is 8.
     package var messagesPerClient = 8
 

@@ -61,12 +61,17 @@ extension ServerLoop {
     mutating func send(_ frames: [[UInt8]], to route: Listener.Route) {
         let bytes = frames.reduce(0) { $0 + $1.count }
         do throws(ZeroMQError) {
-            let delivery =
-                connections.takesReply(bytes, to: route.connection) ? try listener.send(frames, to: route) : .stuck
-            switch delivery {
-            case .sent: configuration.observe(.sent(bytes: bytes))
+            guard connections.takesReply(bytes, to: route.connection) else { return forget(stuck: route) }
+            let mustWait = held.isHolding(for: route.connection)
+            switch try mustWait ? .full : listener.send(frames, to: route) {
+            case .sent:
+                held.noteSent(over: route.connection)
+                configuration.observe(.sent(bytes: bytes))
             case .gone: forget(connection: route.connection)
-            case .stuck: forget(stuck: route)
+            case .full:
+                if held.hold(frames, to: route, now: now) { return }
+                connections.untake(bytes, to: route.connection)
+                forget(stuck: route)
             }
         } catch {
             log.error("a reply was lost", metadata: ["reason": "\(error)"])
@@ -74,8 +79,29 @@ extension ServerLoop {
         }
     }
 
+    /// Sends what had to wait, as far as its clients read.
+    mutating func sendHeld() throws(ZeroMQError) {
+        for connection in held.connections {
+            while let reply = held.first(for: connection) {
+                let delivery = try listener.send(reply.frames, to: reply.route)
+                if delivery == .sent {
+                    held.removeFirst(for: connection, now: now)
+                    configuration.observe(.sent(bytes: reply.bytes))
+                    continue
+                }
+                if delivery == .gone { forget(connection: connection) }
+                break
+            }
+            for reply in held.giveUp(on: connection, now: now) {
+                connections.untake(reply.bytes, to: connection)
+                forget(stuck: reply.route)
+            }
+        }
+    }
+
     /// Drops all work that came over a connection: its client is gone, or all clients of the proxy that it was.
     mutating func forget(connection: [UInt8]) {
+        held.forget(connection)
         let dropped = drop { $0.route.connection == connection }
         guard dropped.requests > 0 else { return }
         log.notice(

@@ -14,6 +14,7 @@ struct ServerLoop {
     var scheduler: Scheduler<RequestItem>
     var requests = RequestTable()
     var connections: Connections
+    var held: HeldReplies
     var running: [Int: Batch] = [:]
     var isWarm = false
     private(set) var drain: Drain?
@@ -42,6 +43,7 @@ struct ServerLoop {
         self.engine = engine
         self.log = log
         scheduler = Scheduler(limits: configuration.queue)
+        held = HeldReplies(patience: configuration.readerPatience)
         connections = Connections(configuration.connections, maxMessageBytes: configuration.limits.maxMessageBytes)
         replies = ReplyWriter(model: model, limits: configuration.limits, queue: configuration.queueLimits)
         clientsGeneration = configuration.security?.clients?.generation ?? 0
@@ -50,7 +52,7 @@ struct ServerLoop {
     var now: Duration { ContinuousClock.now - epoch }
 
     /// True when draining, and every accepted request has been answered.
-    var isDone: Bool { scheduler.isDraining && requests.isEmpty }
+    var isDone: Bool { scheduler.isDraining && requests.isEmpty && held.isEmpty }
 
     /// How long replies may still take on their way when `isDone`.
     var timeToSend: Duration { min(max((drain?.end ?? now) - now, .milliseconds(100)), .seconds(5)) }
@@ -61,7 +63,8 @@ struct ServerLoop {
         let now = now
         let ready = isWarm ? scheduler.nextEvent(now: now) : nil
         let ends = drain.map { scheduler.isDraining ? $0.abandonAt : $0.refuseFrom }
-        let next = [ready, requests.nextEvent, ends, connections.nextCheck].compactMap { $0 }.min()
+        let next = [ready, requests.nextEvent, ends, connections.nextCheck, held.nextTry(now: now)]
+            .compactMap { $0 }.min()
         // A batch that is due while the engine is busy has no event: the engine's report wakes the loop.
         return next.map { max($0 - now, .zero) }
     }
@@ -69,6 +72,7 @@ struct ServerLoop {
     mutating func turn() throws {
         let isEmpty = try readMessages()
         try noteConnections()
+        try sendHeld()
         // What has not been read yet must not be taken for a part of a message.
         if isEmpty { closePartial() }
         dropRevoked()
