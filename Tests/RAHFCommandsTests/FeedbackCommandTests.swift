@@ -7,16 +7,13 @@ import Testing
 
 /// `rahf consolidate` and `rahf evaluate` on a set made here: pictures, annotators and planted truth.
 @Suite struct FeedbackCommandTests {
-    private let folder: String
+    private let temporary: TemporaryFolder
+    private var folder: String { temporary.path }
     private let model = Fixtures.path("RewardModelTests", "golden-multi-port")
 
     /// Eight pictures, each clean and damaged, with three annotators; the third skips every third picture.
     init() throws {
-        var template = Array("/tmp/rahf-feedback-XXXXXX".utf8CString)
-        folder = template.withUnsafeMutableBufferPointer { buffer in
-            guard let made = buffer.baseAddress.flatMap(mkdtemp) else { preconditionFailure("no temporary folder") }
-            return String(cString: made)
-        }
+        temporary = try TemporaryFolder()
         mkdir("\(folder)/images", 0o755)
         var annotated: [UInt8] = []
         var truth = ""

@@ -7,17 +7,15 @@ import Testing
 
 /// What scripts rely on: the keys and their order, the files written, the terms of a gradient.
 @Suite struct OutputTests {
-    private let folder = FileManager.default.temporaryDirectory.appending(path: "rahf-outputs-\(UUID())")
+    private let folder: TemporaryFolder
     private var model: String { RAHFProcess.model }
     private var picture: String { RAHFProcess.picture }
 
     init() throws {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        folder = try TemporaryFolder()
     }
 
-    private func path(_ name: String) -> String { folder.appending(path: name).path() }
-
-    private func removeFolder() { try? FileManager.default.removeItem(at: folder) }
+    private func path(_ name: String) -> String { "\(folder.path)/\(name)" }
 
     /// Keys of the outermost object, in order.
     private func keys(_ line: some StringProtocol) -> [String] {
@@ -48,7 +46,6 @@ import Testing
     }
 
     @Test func scoreWritesTheDocumentedKeysInOrder() throws {
-        defer { removeFolder() }
         let run = RAHFProcess.run(
             """
             score --model \(model) --prompt 'a "red", cat' --heatmaps-to \(path("maps/")) --heatmap-format npy \
@@ -79,7 +76,6 @@ import Testing
     }
 
     @Test func aListScoresItsOwnPromptsAndTablesAreForPeople() throws {
-        defer { removeFolder() }
         let lines = ["a red cat", "a dog"].map { #"{"image":"\#(picture)","prompt":"\#($0)"}"# }
         try Data(lines.joined(separator: "\n\n").utf8).write(to: URL(filePath: path("list.jsonl")))
         let run = RAHFProcess.run("score --model \(model) --list \(path("list.jsonl")) --heatmaps-to \(path("png"))")
@@ -90,7 +86,6 @@ import Testing
     }
 
     @Test func aHeatmapThatCannotBeWrittenCostsItsImageOnly() throws {
-        defer { removeFolder() }
         let lines = ["a red cat", "a dog", "a bus"].map { #"{"image":"\#(picture)","prompt":"\#($0)"}"# }
         try Data(lines.joined(separator: "\n").utf8).write(to: URL(filePath: path("list.jsonl")))
         // A folder has the name of the second image's heatmap.
@@ -137,7 +132,6 @@ import Testing
     }
 
     @Test func massIsTheMeanTimesThePixelsAndAMaskChoosesThem() throws {
-        defer { removeFolder() }
         let pixels = Float(try Predictor.load(folder: model).info.heatmapSize)
         let mean = try gradient("--of implausibility=1")
         #expect(try gradient("--of implausibility.mean=1").values == mean.values)
@@ -161,7 +155,6 @@ import Testing
     }
 
     @Test func aMaskThatIsNoGreyPictureIsRefused() {
-        defer { removeFolder() }
         for mask in ["\(model)/config.json", "/nonexistent", Fixtures.path("RewardImageTests", "rgb.png")] {
             let run = RAHFProcess.run(
                 """

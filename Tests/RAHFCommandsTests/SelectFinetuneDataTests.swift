@@ -33,12 +33,6 @@ import Testing
         return status
     }
 
-    private func folder() throws -> String {
-        var template = Array("/tmp/select-tests.XXXXXX".utf8CString)
-        try #require(mkdtemp(&template) != nil)
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
     private func shell(_ command: String) -> (output: String, code: Int32) {
         guard let pipe = popen("\(command) 2>&1", "r") else { return ("", -1) }
         var output: [UInt8] = []
@@ -66,8 +60,9 @@ import Testing
     }
 
     @Test func killedAtAnyPointAndRunAgainItEndsWithTheSameBytesAndScoresNothingTwice() throws {
-        let folder = try folder()
-        defer { _ = shell("rm -rf \(folder)") }
+        let temporary = try TemporaryFolder()
+        defer { withExtendedLifetime(temporary) {} }
+        let folder = temporary.path
         let list = try writePictures(folder, 240)
         func arguments(_ out: String) -> [String] {
             [
@@ -113,8 +108,9 @@ import Testing
     }
 
     @Test func whatCannotBeUsedExitsWith64AndFaultyListsWith1() throws {
-        let folder = try folder()
-        defer { _ = shell("rm -rf \(folder)") }
+        let temporary = try TemporaryFolder()
+        defer { withExtendedLifetime(temporary) {} }
+        let folder = temporary.path
         let list = try writePictures(folder, 2)
         for wrong in [
             "--candidates \(list)", "--candidates \(list) --out x --by beauty",
@@ -134,8 +130,9 @@ import Testing
     }
 
     @Test func aDryRunPrintsWhatWouldBeKept() throws {
-        let folder = try folder()
-        defer { _ = shell("rm -rf \(folder)") }
+        let temporary = try TemporaryFolder()
+        defer { withExtendedLifetime(temporary) {} }
+        let folder = temporary.path
         let list = try writePictures(folder, 4)
         let run = shell("\(Self.tool) --candidates \(list) --dry-run --model \(Self.model) --threshold none")
         #expect(run.code == 0)

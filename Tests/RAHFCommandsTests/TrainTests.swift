@@ -29,9 +29,9 @@ import Testing
     }
 
     @Test func killedAtAnyMomentItEndsWithTheSameWeights() throws {
-        var template = Array("/tmp/rahf-train-XXXXXX".utf8CString)
-        let folder = String(cString: mkdtemp(&template))
-        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let temporary = try TemporaryFolder()
+        let folder = temporary.path
+        defer { withExtendedLifetime(temporary) {} }
         try setUp(folder, steps: 40)
         #expect(train(folder, "whole") == 0)
         var random = SystemRandomNumberGenerator()
@@ -49,9 +49,9 @@ import Testing
     }
 
     @Test func aTermSignalWritesACheckpointAndSaysSo() throws {
-        var template = Array("/tmp/rahf-train-XXXXXX".utf8CString)
-        let folder = String(cString: mkdtemp(&template))
-        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let temporary = try TemporaryFolder()
+        let folder = temporary.path
+        defer { withExtendedLifetime(temporary) {} }
         try setUp(folder, steps: 100_000)
         #expect(train(folder, "run", wrapper: "timeout --preserve-status -s TERM 2") == 143)
         let checkpoints = (try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/run/checkpoints")) ?? []

@@ -1,5 +1,6 @@
 import RewardModel
 import RewardSelection
+import RewardTestSupport
 import Testing
 
 import RewardCuration
@@ -24,7 +25,7 @@ import RewardCuration
     }
 
     @Test func theDefaultIsThePapersRuleAsAnImagefolder() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let summary = try SelectionJob.run(try list(folder), out: "\(folder)/out")
             let files = try tree("\(folder)/out")
             #expect(
@@ -47,7 +48,7 @@ import RewardCuration
     }
 
     @Test func theOutputDoesNotDependOnThreads() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let list = try list(folder)
             var trees: [[String: [UInt8]]] = []
             for threads in [1, 2, 5] {
@@ -67,7 +68,7 @@ import RewardCuration
     }
 
     @Test func ordersAndTiesNeverChangeWhatIsKept() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             var rows: [String] = []
             // Only the value 1 is above 0.8; two of a prompt are kept at most.
             let perfect = (0..<60).map { prompt in (0..<10).count { ($0 * 60 + prompt) * 31 % 4 == 3 } }
@@ -100,7 +101,7 @@ import RewardCuration
             #"{"prompt":"a","image":"1.png","scores":{"plausibility":0.5}}"#,
             #"{"prompt":"b","image":"2.png","group":"g"}"#, "", #"{"prompt":"c","image":"3.png","group":"g"}"#,
         ]
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             for (check, name) in [(ImageCheck.decode, "x"), (.none, "y")] {
                 let scorer = PixelScorer()
                 try write(rows.joined(separator: "\n"), to: "\(folder)/\(name).jsonl")
@@ -119,7 +120,7 @@ import RewardCuration
     }
 
     @Test func scoresThatAreNoScoresAreRefused() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let rows = [
                 #"{"prompt":"a","image":"1.png","scores":{"plausibility":NaN}}"#,
                 #"{"prompt":"a","image":"2.png","scores":{"plausibility":1.5}}"#,
@@ -136,7 +137,7 @@ import RewardCuration
     }
 
     @Test func anOutputThatIsNotEmptyIsRefusedAndAnEmptyOneTaken() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let list = try list(folder)
             try Folders.make("\(folder)/out")
             try write("mine", to: "\(folder)/out/notes.txt")
@@ -150,7 +151,7 @@ import RewardCuration
     }
 
     @Test func whatIsFinishedMayRunAgainAndAnythingElseLeavesItAsItIs() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let list = try list(folder, ready: false)
             func run(_ scorer: PixelScorer, _ change: (inout SelectionOptions) -> Void = { _ in }) throws -> Int {
                 try SelectionJob.run(list, out: "\(folder)/out", scorer: scorer) {
@@ -180,7 +181,7 @@ import RewardCuration
     }
 
     @Test func missingAndBrokenAndRefusedCandidatesAreCountedAndNeverKept() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let list = try list(folder, ready: false)
             try write([0x89, 0x50], to: "\(folder)/broken.png")
             let more =
@@ -205,7 +206,7 @@ import RewardCuration
     }
 
     @Test func nothingInTheStoreIsScoredAgain() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let list = try list(folder, ready: false)
             // The engine dies after seven images; a batch of eight is lost with it, but no finished batch.
             let failure = #expect(throws: Failure.self) {
@@ -232,7 +233,7 @@ import RewardCuration
     }
 
     @Test func oneImageUnderOnePromptIsScoredOnce() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             for index in 0..<20 { try write(picture(1), to: "\(folder)/\(index).png") }
             try write(
                 (0..<20).map { "{\"prompt\":\"p\",\"image\":\"\($0).png\"}" }.joined(separator: "\n"),
@@ -252,7 +253,7 @@ import RewardCuration
     }
 
     @Test func missingScoresWithoutAModelAreAnError() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let list = try list(folder)
             let failure = #expect(throws: Failure.self) {
                 try SelectionJob.run(list, out: "\(folder)/out") { $0.rule.minimums[1] = 0.5 }
@@ -263,7 +264,7 @@ import RewardCuration
     }
 
     @Test func aDryRunSaysTheSameAndWritesNothing() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let list = try list(folder)
             let before = try Folders.names(folder)
             let dry = try SelectionJob.run(list, out: "\(folder)/out") { $0.isDryRun = true }
@@ -275,7 +276,7 @@ import RewardCuration
     }
 
     @Test func linksPointToTheSourcesAndShardsCannotBeLinked() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let list = try list(folder)
             for link in [ImageLink.hard, .symbolic] {
                 _ = try SelectionJob.run(list, out: "\(folder)/\(link)") { $0.link = link }
@@ -293,7 +294,7 @@ import RewardCuration
     }
 
     @Test func foldersAndShardsAndListsOfTheSameCandidatesGiveTheSameSet() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             try Folders.make("\(folder)/prompts")
             let writer = try TarWriter(path: "\(folder)/shard.tar")
             var text = ""

@@ -1,12 +1,13 @@
 import RewardImage
 import RewardModel
+import RewardTestSupport
 import Testing
 
 import RewardCuration
 
 @Suite struct StoreTests {
     @Test func entriesAreFoundByContentAndPromptAndModel() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let path = "\(folder)/scores.sqlite"
             let store = try ScoreStore(path: path, model: "sha256:a")
             let key = ScoreStore.Key(content: "c", prompt: "p")
@@ -24,7 +25,7 @@ import RewardCuration
     }
 
     @Test func aFileThatIsNoStoreIsLeftAlone() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             try write("not a database, and long enough to be seen as one that is broken", to: "\(folder)/x")
             #expect(throws: Failure.self) { try ScoreStore(path: "\(folder)/x", model: "m") }
             #expect(throws: Failure.self) { try ScoreStore(path: "\(folder)/none/x", model: "m") }
@@ -48,7 +49,7 @@ import RewardCuration
     }
 
     @Test(arguments: [0, 40_000, 1 << 30]) func recordsComeBackFromMemoryAndFromTheScratchFile(held: Int) throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let records = try PartitionedRecords<Int>(folder: folder, held: held)
             let writers = [records.writer(), records.writer()]
             for number in 0..<20_000 { try writers[number % 2].append(number, part: number % 7) }
@@ -62,7 +63,7 @@ import RewardCuration
     }
 
     @Test func theOutputIsLockedWhileItIsWritten() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let first = try OutputFolder(path: "\(folder)/out", mark: "done")
             #expect(throws: Failure.self) { try OutputFolder(path: "\(folder)/out", mark: "done") }
             first.discard()

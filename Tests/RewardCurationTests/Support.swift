@@ -6,15 +6,6 @@ import Synchronization
 
 import RewardCuration
 
-/// A folder of its own for one test.
-func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-    var template = Array("/tmp/curation-tests.XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw Failure(.fileError, "no temporary folder") }
-    let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    defer { try? Folders.remove(path) }
-    return try body(path)
-}
-
 func write(_ text: String, to path: String) throws {
     try write(Array(text.utf8), to: path)
 }

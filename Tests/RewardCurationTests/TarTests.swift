@@ -13,7 +13,7 @@ import RewardCuration
     }
 
     @Test func whatIsWrittenIsRead() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             let path = "\(folder)/a.tar"
             let writer = try TarWriter(path: path)
             let files: [(String, [UInt8])] = [
@@ -42,7 +42,7 @@ import RewardCuration
     }
 
     @Test func damagedArchivesAreErrorsOrReadInBounds() throws {
-        try withFolder { folder in
+        try withTemporaryFolder { folder in
             var dice = Numbers(5)
             for format in ["ustar", "pax", "gnu"] {
                 let sound = try contents(Fixtures.path("RewardCurationTests", "\(format).tar"))

@@ -8,7 +8,9 @@ import Testing
 
 /// Records that the `tfrecord` package wrote, and messages damaged inside an intact frame.
 @Suite struct ExampleTests {
-    private let folder = TemporaryFolder()
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
 
     struct Expected: Decodable {
         var filename: String

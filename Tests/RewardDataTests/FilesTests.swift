@@ -1,13 +1,16 @@
 import RewardData
+import RewardTestSupport
 import Testing
 
 @Suite struct FilesTests {
-    private let folder = TemporaryFolder()
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
 
     @Test func imagesAreFoundByStemWhateverTheirExtension() throws {
-        _ = folder.write("", "one.png")
-        _ = folder.write("", "two.JPG")
-        _ = folder.write("", "note.txt")
+        try folder.write("", "one.png")
+        try folder.write("", "two.JPG")
+        try folder.write("", "note.txt")
         let index = try ImageIndex(folders: [folder.path])
         #expect(index.count == 2)
         #expect(try index.path(of: "two") == "\(folder.path)/two.JPG")
@@ -17,9 +20,9 @@ import Testing
     }
 
     @Test func twoImagesOfOneStemAreAmbiguous() throws {
-        _ = folder.write("", "one.png")
-        let other = TemporaryFolder()
-        _ = other.write("", "one.webp")
+        try folder.write("", "one.png")
+        let other = try TemporaryFolder()
+        try other.write("", "one.webp")
         let index = try ImageIndex(folders: [folder.path, other.path])
         let error = #expect(throws: FeedbackDataError.self) { try index.path(of: "one") }
         #expect(
@@ -35,7 +38,7 @@ import Testing
     }
 
     @Test func badLinesAreNamedByNumberAndTheOthersAreRead() throws {
-        let path = folder.write(
+        let path = try folder.write(
             "{\"uid\":\"a\",\"prompt\":\"x\"}\n\n{\"uid\":3}\nnonsense\n{\"uid\":\"b\",\"prompt\":\"y\"}", "p.jsonl")
         struct Line: Decodable {
             var uid: String
@@ -49,7 +52,7 @@ import Testing
     }
 
     @Test func twoPromptsForOneImageAreAnError() throws {
-        let path = folder.write(
+        let path = try folder.write(
             "{\"uid\":\"a\",\"prompt\":\"x\"}\n{\"filename\":\"s/a.png\",\"prompt\":\"x\"}\n{\"uid\":\"a\",\"prompt\":\"z\"}",
             "p.jsonl")
         let error = #expect(throws: FeedbackDataError.self) { try PromptTable(path: path) }
@@ -61,7 +64,7 @@ import Testing
             var text: String
         }
         let long = String(repeating: "é", count: 100_000)
-        let path = folder.write("{\"text\":\"\(long)\"}\n{\"text\":\"b\"}\n", "long.jsonl")
+        let path = try folder.write("{\"text\":\"\(long)\"}\n{\"text\":\"b\"}\n", "long.jsonl")
         #expect(
             try JSONLines<Line>(path: path).map { try $0.result.get() } == [Line(text: long), Line(text: "b")])
     }

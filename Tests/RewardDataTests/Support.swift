@@ -2,48 +2,7 @@ import Glibc
 import RewardData
 import RewardImage
 import RewardModel
-
-/// A folder that a test fills, removed with this object.
-final class TemporaryFolder {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/rahf-data-XXXXXX".utf8CString)
-        path = template.withUnsafeMutableBufferPointer { buffer in
-            guard let made = buffer.baseAddress.flatMap(mkdtemp) else { preconditionFailure("no temporary folder") }
-            return String(cString: made)
-        }
-    }
-
-    deinit {
-        for name in names { unlink("\(path)/\(name)") }
-        rmdir(path)
-    }
-
-    var names: [String] {
-        guard let handle = opendir(path) else { return [] }
-        defer { closedir(handle) }
-        var names: [String] = []
-        while let entry = readdir(handle) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
-                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names.sorted()
-    }
-
-    func write(_ bytes: [UInt8], _ name: String) -> String {
-        let file = fopen("\(path)/\(name)", "wb")
-        fwrite(bytes, 1, bytes.count, file)
-        if let file { fclose(file) }
-        return "\(path)/\(name)"
-    }
-
-    func write(_ text: String, _ name: String) -> String {
-        write(Array(text.utf8), name)
-    }
-}
+import RewardTestSupport
 
 func bytes(of path: String) -> [UInt8] {
     guard let file = fopen(path, "rb") else { return [] }

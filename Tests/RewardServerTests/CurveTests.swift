@@ -10,21 +10,10 @@ import Testing
 @Suite struct CurveTests {
     /// A folder with key files, for one test.
     final class Keys {
-        let folder: String
+        private let temporary: TemporaryFolder
+        var folder: String { temporary.path }
 
-        init() throws {
-            var template = Array("/tmp/rahf-keys-XXXXXX".utf8CString)
-            try #require(mkdtemp(&template) != nil)
-            folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        }
-
-        deinit {
-            for name in ["server", "other", "alice", "bob"] {
-                for kind in ["key", "key_secret"] { unlink("\(folder)/\(name).\(kind)") }
-            }
-            unlink("\(folder)/clients")
-            rmdir(folder)
-        }
+        init() throws { temporary = try TemporaryFolder() }
 
         func make(_ name: String) throws -> String { try CurveFile.generate(at: "\(folder)/\(name)") }
 

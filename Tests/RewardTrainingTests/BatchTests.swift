@@ -7,7 +7,9 @@ import RewardTraining
 import Testing
 
 @Suite struct BatchTests {
-    private let scratch = Scratch()
+    private let scratch: TemporaryFolder
+
+    init() throws { scratch = try TemporaryFolder() }
 
     private func maker(_ stage: StageConfig) throws -> BatchMaker {
         let model = try Sample.model(.multiHead, tagger: true, in: scratch.path)

@@ -6,7 +6,9 @@ import TensorGraph
 import Testing
 
 @Suite struct LossTests {
-    private let scratch = Scratch()
+    private let scratch: TemporaryFolder
+
+    init() throws { scratch = try TemporaryFolder() }
 
     /// A batch of two pairs and a single, its program, and the engine that holds the weights.
     private func setUp(

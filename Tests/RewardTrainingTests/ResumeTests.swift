@@ -6,7 +6,9 @@ import RewardTraining
 import Testing
 
 @Suite struct ResumeTests {
-    private let scratch = Scratch()
+    private let scratch: TemporaryFolder
+
+    init() throws { scratch = try TemporaryFolder() }
 
     /// Crops first, then whole images with every augmentation: all that a run draws at random.
     private func config(checkpointEvery: Int) -> TrainingConfig {

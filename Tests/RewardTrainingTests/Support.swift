@@ -7,20 +7,6 @@ import RewardTestSupport
 import RewardTraining
 import Testing
 
-/// A folder that goes away with the object.
-final class Scratch {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/rahf-training-XXXXXX".utf8CString)
-        path = String(cString: mkdtemp(&template))
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
-}
-
 /// Small data sets and models for training.
 enum Sample {
     static let vocabulary = Fixtures.path("RewardModelTests", "golden-multi-port/spiece.model")

@@ -2,6 +2,7 @@ import FoundationEssentials
 import RewardData
 import RewardImage
 import RewardModel
+import RewardTestSupport
 import RewardWorld
 import Testing
 
@@ -17,7 +18,7 @@ import Testing
     }
 
     @Test func theSameSeedGivesTheSameBytesAtAnyThreadCount() throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TemporaryFolder()
         _ = try Self.write("\(scratch.path)/one", threads: 1)
         _ = try Self.write("\(scratch.path)/three", threads: 3)
         _ = try Self.write("\(scratch.path)/other", seed: 5, threads: 2)
@@ -28,7 +29,7 @@ import Testing
     }
 
     @Test func aPictureDoesNotDependOnHowManyAreMade() throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TemporaryFolder()
         _ = try Self.write("\(scratch.path)/few", count: 5)
         _ = try Self.write("\(scratch.path)/many", count: 12)
         let (few, many) = (try scratch.files("few"), try scratch.files("many"))
@@ -36,7 +37,7 @@ import Testing
     }
 
     @Test func recordsImagesAnnotationsAndTruthBelongTogether() throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TemporaryFolder()
         let folder = "\(scratch.path)/set"
         let summary = try Self.write(folder, count: 40)
         let records = try FeedbackReader(paths: ["\(folder)/feedback.tfrecord"]).map { try $0.result.get() }
@@ -84,7 +85,7 @@ import Testing
     }
 
     @Test func aFolderThatHoldsADataSetIsLeftAlone() throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TemporaryFolder()
         _ = try Self.write("\(scratch.path)/set", count: 3)
         let before = try scratch.files("set")
         let failure = #expect(throws: Failure.self) { try Self.write("\(scratch.path)/set", seed: 9, count: 3) }
@@ -93,7 +94,7 @@ import Testing
     }
 
     @Test func scenesNeedNoPhotographsAndViewsDo() throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TemporaryFolder()
         let scenes = try WorldBuilder(options: WorldOptions(seed: 1, size: 64, scenes: 1), photographFolders: [])
         #expect(try WorldWriter.write(scenes, count: 4, to: scratch.path, threads: 1).groups == 4)
         let failure = #expect(throws: Failure.self) {
@@ -111,7 +112,7 @@ import Testing
         (#"{"file":"a.png"}"#, "line 1"),
     ])
     func aBadCaptionNamesItsLine(line: String, named: String) throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TemporaryFolder()
         try Data(line.utf8).write(to: URL(filePath: "\(scratch.path)/captions.jsonl"))
         let failure = #expect(throws: Failure.self) {
             try WorldBuilder(options: WorldOptions(seed: 1), photographFolders: [scratch.path])
