@@ -8,6 +8,7 @@ memory as it goes. Exits 1 when the peak is above the weights plus --allowed-gb,
 than 2% (at least 8 MB) above the earlier half's.
 """
 import argparse
+import atexit
 import json
 import pathlib
 import subprocess
@@ -40,12 +41,13 @@ def main():
         endpoint = f"ipc://{folder}/rahf.sock"
         server = subprocess.Popen([options.rahf, "serve", "--model", options.model, "--bind", endpoint,
                                    "--max-batch", str(options.clients), "--log-level", "error"])
+        atexit.register(server.kill)
         answered, resident, started = 0, [], time.monotonic()
         while answered < options.requests:
             turn = subprocess.run(
                 [options.rahf, "load-test", "--server", endpoint, "--clients", str(options.clients), "--seconds",
-                 str(options.seconds), "--timeout", "600", "--outputs", "scores,heatmaps,words", "--prompt", PROMPT,
-                 options.image],
+                 str(options.seconds), "--timeout", "600", "--retry",
+                 "--outputs", "scores,heatmaps,words", "--prompt", PROMPT, options.image],
                 stdout=subprocess.PIPE, text=True, check=True)
             answered += json.loads(turn.stdout)["images"]
             resident.append((answered, memory(server, "VmRSS"), memory(server, "VmHWM")))
