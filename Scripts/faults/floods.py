@@ -9,6 +9,7 @@ from typing import Any
 
 import zmq
 
+import soaking
 import zmtp
 from crashes import judged, probe
 from harness import (
@@ -195,6 +196,44 @@ def overload(short: bool) -> str:
                 f"{milliseconds(min(delays))} to {milliseconds(max(delays))}; memory {grown:+.0f} MiB")
 
 
+def deadlines(short: bool) -> str:
+    """Deadlines that pass in the queue and during the pass: DEADLINE, in time, and nothing overdue is begun."""
+    with serving("--max-batch", "1", "--metrics", "127.0.0.1:0", "--queue-items", "1000") as server:
+        expected(server.endpoint)
+        engine = soaking.Engine(server)
+        # Two clients, whose items take turns.
+        contexts, sockets = zip(*(dealer(server.endpoint) for _ in range(2)))
+        late, dropped, worst = 0, 0, 0.0
+        for _ in range(3 if short else 10):
+            started, begun = time.monotonic(), engine.items()
+            sockets[0].send_multipart(request(b"patient", 60))
+            # Nothing of this can have its turn in time; of the next one, some can.
+            sockets[0].send_multipart(request(b"hopeless", 40, timeout=0.001))
+            sockets[1].send_multipart(request(b"some", 100, timeout=0.15))
+            codes, moments = {}, {}
+            while len(codes) < 3:
+                ready = zmq.select(list(sockets), [], [], 60)[0]
+                require(ready, f"only {list(codes)} were answered")
+                reply = messages.decode(ready[0].recv_multipart())
+                codes[reply.request_id] = (
+                    [result.status.code for result in reply.items] if reply.items else [reply.status.code])
+                moments[reply.request_id] = time.monotonic() - started
+            require(codes[b"patient"] == [Code.OK] * 60, f"{codes[b'patient']}")
+            require(set(codes[b"some"]) <= {Code.OK, Code.DEADLINE_EXCEEDED}, f"{codes[b'some']}")
+            require(codes[b"hopeless"].count(Code.DEADLINE_EXCEEDED) >= len(codes[b"hopeless"]) - 1, "not overdue")
+            require(Code.DEADLINE_EXCEEDED in codes[b"some"], "nothing was overdue")
+            answered = sum(row.count(Code.OK) for row in codes.values())
+            # Of every request at most the item in the engine when its time ended was begun and is dropped.
+            extra = engine.items() - begun - answered
+            require(0 <= extra <= 2, f"{extra:.0f} overdue items were begun")
+            dropped += int(extra)
+            late += sum(row.count(Code.DEADLINE_EXCEEDED) for row in codes.values())
+            worst = max(worst, moments[b"some"] - 0.15)
+        server.stop()
+        return (f"{late} items overdue, each told so at most {milliseconds(worst)} after its time; {dropped} were in the engine "
+                "then and their results dropped, no other was begun")
+
+
 def clock_steps(short: bool) -> str:
     """The machine's clock goes back by a day and forth again while clients ask with deadlines: no effect."""
     if not pathlib.Path(CLOCK).exists():
@@ -253,27 +292,3 @@ def reconnects(short: bool) -> str:
         require(grown < 10 and more < 10, f"{grown:.1f} MiB and {more} descriptors stayed")
         server.stop()
         return f"{turns} connections; memory {grown:+.1f} MiB, descriptors {more:+d}"
-
-
-def soak(minutes: float) -> str:
-    """At 80% load: memory within 2% of its first ten minutes (or of the first sixth of a shorter run)."""
-    with serving() as server:
-        wanted = expected(server.endpoint)
-        rate = sustainable(server)
-        askers = Askers(server.endpoint, 8, pace=8 / (0.8 * rate), wanted=wanted)
-        seen: list[tuple[float, float]] = []
-        started = time.monotonic()
-        while (now := time.monotonic() - started) < minutes * 60:
-            seen.append((now, server.resident()))
-            time.sleep(2)
-        times, wrong, errors = askers.stop()
-        require(wrong == 0 and not errors, f"{wrong} wrong, {errors[:3]}")
-        first = min(600.0, minutes * 10)
-        early = max(memory for moment, memory in seen if moment <= first)
-        late = max(memory for moment, memory in seen if moment > first)
-        text = (f"{len(times)} answers in {minutes:g} minutes at {0.8 * rate:.0f} a second, p99 "
-                f"{milliseconds(quantile(times, 0.99))}; memory {early:.1f} MiB at most in the first {first / 60:.1f} "
-                f"minutes, {late:.1f} after ({100 * (late / early - 1):+.2f}%)")
-        require(late <= 1.02 * early, text)
-        server.stop()
-        return text

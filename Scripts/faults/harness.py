@@ -36,6 +36,10 @@ class Failed(Exception):
     """A fault's promise that did not hold."""
 
 
+class Skipped(Exception):
+    """A fault that cannot be made here, and why."""
+
+
 def require(holds: bool, promise: str) -> None:
     if not holds:
         raise Failed(promise)

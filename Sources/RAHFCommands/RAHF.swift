@@ -12,8 +12,8 @@ struct RAHF: ParsableCommand {
         version: rahfVersion,
         subcommands: [
             ScoreCommand.self, GradientCommand.self, RerankCommand.self,
-            ServeCommand.self, KeygenCommand.self, ProxyCommand.self, ReplayCommand.self, LoadTestCommand.self,
-            DemoCommand.self,
+            ServeCommand.self, KeygenCommand.self, ProxyCommand.self, RecordCommand.self, ReplayCommand.self,
+            LoadTestCommand.self, DemoCommand.self,
             InfoCommand.self, CreateCommand.self, ImportCommand.self,
             SynthesizeCommand.self, ConsolidateCommand.self, TrainCommand.self, EvaluateCommand.self,
             TokenizeCommand.self, BenchmarkCommand.self, BenchmarkMasksCommand.self,

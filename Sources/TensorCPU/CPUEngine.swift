@@ -1,4 +1,5 @@
 import CKernels
+import Glibc
 public import TensorGraph
 
 /// Compiles graphs to programs over one set of weights, and owns the threads that run them.
@@ -12,6 +13,13 @@ public final class CPUEngine {
     let parameters: ParameterStore
     let arena = Arena()
     var tables: [TableKey: ConvolutionTable] = [:]
+    /// Values that programs computed once, for others that need the same: position biases are as large as all else a
+    /// program holds, and the same for every size of a batch.
+    private var values: [SharedValue] = []
+
+    private struct SharedValue {
+        weak var buffer: FloatBuffer?
+    }
 
     /// - Parameters:
     ///   - threads: how many threads share the work; fewer do where the system grants no more. Results do not depend on it.
@@ -69,6 +77,17 @@ public final class CPUEngine {
     /// Runs numbered pieces of work on the engine's threads and returns when all are done.
     public func parallel(_ pieces: Int, _ body: (_ piece: Int) -> Void) {
         pool.parallel(pieces) { piece, _ in body(piece) }
+    }
+
+    /// A buffer with the same bits, of this or an earlier program that is still there. Nobody writes to it any more.
+    func shared(_ value: FloatBuffer) -> FloatBuffer {
+        values.removeAll { $0.buffer == nil }
+        for case let known? in values.lazy.map(\.buffer)
+        where known.count == value.count && memcmp(known.pointer, value.pointer, value.byteCount) == 0 {
+            return known
+        }
+        values.append(SharedValue(buffer: value))
+        return value
     }
 
     struct TableKey: Hashable {

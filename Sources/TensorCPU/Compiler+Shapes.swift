@@ -93,7 +93,7 @@ extension Compiler {
         }
     }
 
-    func transposition(_ index: Int, _ permutation: [Int]) -> Step {
+    mutating func transposition(_ index: Int, _ permutation: [Int]) -> Step {
         let input = graph.nodes[index].inputs[0]
         let (from, to) = (graph.shape(input), graph.nodes[index].shape)
         var strides = [Int](repeating: 1, count: from.rank)
@@ -101,15 +101,7 @@ extension Compiler {
         let steps = permutation.map { strides[$0] }
         let (x, y, pool) = (location(input), location(Tensor(index: index)), engine.pool)
         let (last, lastStep) = (to.last, steps.last ?? 1)
-        // Where each innermost row of the result starts in the input: found once.
-        let starts = (0..<to.rows).map { row in
-            var (rest, start) = (row, 0)
-            for axis in (0..<max(to.rank - 1, 0)).reversed() {
-                start += rest % to[axis] * steps[axis]
-                rest /= to[axis]
-            }
-            return start
-        }
+        let starts = rowStarts(of: to, steps)
         return Step { frame in
             let grain = max(1, (1 << 13) / last)
             pool.parallel((starts.count + grain - 1) / grain) { piece, _ in
@@ -123,5 +115,22 @@ extension Compiler {
                 }
             }
         }
+    }
+
+    /// Where each innermost row of a transposed value starts in the input: found once for all layers, whose shapes are the
+    /// same.
+    private mutating func rowStarts(of shape: Shape, _ steps: [Int]) -> [Int] {
+        let key = [shape.dimensions, steps]
+        if let known = transposedRows[key] { return known }
+        let starts = (0..<shape.rows).map { row in
+            var (rest, start) = (row, 0)
+            for axis in (0..<max(shape.rank - 1, 0)).reversed() {
+                start += rest % shape[axis] * steps[axis]
+                rest /= shape[axis]
+            }
+            return start
+        }
+        transposedRows[key] = starts
+        return starts
     }
 }

@@ -16,8 +16,12 @@ struct Compiler {
     private var absorbed: Set<Int>
     private var locations: [Int: Location] = [:]
     private var retained: [FloatBuffer] = []
+    /// Constants and values computed once, by their root: kept only if a step of the program reads them.
+    private var known: [Int: FloatBuffer] = [:]
     private var inputs: [Program.Input] = []
     private var plan = ArenaPlan()
+    /// By shape and steps.
+    var transposedRows: [[[Int]]: [Int]] = [:]
 
     /// What a product's last pass over a tile also does. Keyed by the node that holds the result.
     struct Fusion {
@@ -59,12 +63,11 @@ struct Compiler {
 
         var steps: [Step] = []
         var blocks: [Int: Range<Int>] = [:]
+        var read: Set<Int> = []
         for (position, index) in order.enumerated() {
             if locations[root[index]] == nil {
                 if isStatic[index] {
-                    let buffer = FloatBuffer(count: graph.nodes[index].shape.count)
-                    retained.append(buffer)
-                    locations[root[index]] = .fixed(buffer.pointer)
+                    place(FloatBuffer(count: graph.nodes[index].shape.count), at: index)
                 } else {
                     let block = plan.allocate(graph.nodes[index].shape.count)
                     blocks[index] = block
@@ -77,8 +80,10 @@ struct Compiler {
                 withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 1) { empty in
                     step.body(Frame(arena: engine.arena.buffer.pointer, inputs: empty.baseAddress.unsafelyUnwrapped))
                 }
+                if let value = known[root[index]] { place(engine.shared(value), at: index) }
             } else {
                 steps.append(step)
+                read.formUnion(stepInputs(index).map { root[$0.index] })
             }
             for (value, block) in blocks where lastUse[value] ?? position <= position {
                 plan.release(block)
@@ -87,7 +92,13 @@ struct Compiler {
         }
         return Program(
             steps: steps, arena: engine.arena, arenaSize: plan.size, inputs: inputs, outputBuffers: outputBuffers,
-            pool: engine.pool, retained: retained)
+            pool: engine.pool, retained: retained + known.filter { read.contains($0.key) }.map(\.value))
+    }
+
+    /// Gives a constant, or a value computed once, its memory.
+    private mutating func place(_ buffer: FloatBuffer, at index: Int) {
+        known[root[index]] = buffer
+        locations[root[index]] = .fixed(buffer.pointer)
     }
 
     // MARK: What a kernel asks
@@ -182,13 +193,11 @@ struct Compiler {
             case .constant(let values):
                 let buffer = FloatBuffer(count: values.count)
                 buffer.pointer.update(from: values, count: values.count)
-                retained.append(buffer)
-                locations[index] = .fixed(buffer.pointer)
+                place(buffer, at: index)
             case .integerConstant(let values):
                 let buffer = FloatBuffer(count: values.count)
                 UnsafeMutableRawPointer(buffer.pointer).copyMemory(from: values, byteCount: values.count * 4)
-                retained.append(buffer)
-                locations[index] = .fixed(buffer.pointer)
+                place(buffer, at: index)
             default: break
             }
         }

@@ -5,8 +5,11 @@ final class FloatBuffer {
     let pointer: UnsafeMutablePointer<Float>
     let count: Int
 
-    /// Bytes from which on a block is mapped on its own.
-    private static let mappedFrom = 1 << 22
+    /// Bytes from which on a block is mapped on its own. The C library's heap leaves holes behind aligned blocks that it
+    /// does not fill again: a service that makes and drops programs would grow.
+    private static let mappedFrom = 1 << 17
+    /// And from which on in huge pages.
+    private static let hugeFrom = 1 << 22
     private static let hugePage = 1 << 21
 
     /// Bytes taken from the system.
@@ -33,6 +36,12 @@ final class FloatBuffer {
     /// comes as huge pages where the kernel has them: fewer faults at start-up.
     private static func map(_ bytes: Int) -> UnsafeMutableRawPointer? {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS
+        if bytes < hugeFrom {
+            guard let base = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
+                return nil
+            }
+            return base
+        }
         guard let base = mmap(nil, bytes + hugePage, PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
             return nil
         }

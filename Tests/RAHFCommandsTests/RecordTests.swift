@@ -76,6 +76,19 @@ import Testing
         #expect(list.contains("\"prompt\":\"a red cat, on a mat\"") && list.contains("\"plausibility\":"))
     }
 
+    @Test func recordServesAndKeepsALog() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/record"
+        let serve = try WatchedServe(folder, command: ["record", path], ["--record-limit", "5MB"])
+        let picture = "\(Self.model)/picture-0.png"
+        #expect(RAHFProcess.run("score --server \(serve.endpoint) --prompt 'a cat' \(picture)").code == 0)
+        #expect(serve.end() == 0)
+        let (report, code) = try replay(path, "--model \(Self.model)")
+        #expect(code == 0 && report.records == 1 && report.equal == 1)
+        let twice = RAHFProcess.run("record \(path) --record \(path) --model \(Self.model)")
+        #expect(twice.code == 64, "\(twice.output)")
+    }
+
     @Test func anotherModelIsFoundOut() throws {
         let folder = try TemporaryFolder()
         let path = try recorded(folder)

@@ -9,11 +9,13 @@ struct WatchedServe {
     private let process: pid_t
 
     /// Returns when it listens.
-    init(_ folder: TemporaryFolder, _ options: [String] = []) throws {
+    ///
+    /// - Parameter command: what serves, and its arguments before the options.
+    init(_ folder: TemporaryFolder, command: [String] = ["serve"], _ options: [String] = []) throws {
         endpoint = "ipc://\(folder.path)/serve.sock"
         logPath = "\(folder.path)/log-\(options.count)-\(Int.random(in: 0..<1_000_000))"
         let binary = "\(Fixtures.repository)/.build/release/rahf"
-        let arguments = [binary, "serve", "--model", RAHFProcess.model, "--bind", endpoint] + options
+        let arguments = [binary] + command + ["--model", RAHFProcess.model, "--bind", endpoint] + options
         var cArguments = arguments.map { strdup($0) } + [nil]
         defer { for pointer in cArguments { free(pointer) } }
         var files = posix_spawn_file_actions_t()

@@ -169,6 +169,38 @@ import Testing
         try server.stop()
     }
 
+    @Test func nothingIsComputedForAClientThatDoesNotReadUntilItDoes() throws {
+        let scorer = try SlowScorer()
+        let server = try RunningServer(scorer) {
+            $0.repliesPerClient = 2
+            $0.readerPatience = .milliseconds(20)
+        }
+        let deaf = try RawClient(server.endpoint)
+        try deaf.socket.set(.receiveHighWaterMark(1))
+        let other = try RemoteScorer(server.endpoint)
+        // Until its work is refused, which it cannot hear.
+        var turn = 0
+        let end = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < end {
+            turn += 1
+            for _ in 0..<2000 { _ = try? deaf.send(RequestWriter.info(id: [UInt8](repeating: 1, count: 64))) }
+            try deaf.send(RequestWriter.predict([TinyModel.item("deaf \(turn)")], id: [2], timeout: nil))
+            usleep(50_000)
+            #expect(try other.predict([TinyModel.item("x")])[0].get().scores != nil)
+            if !scorer.batches.joined().contains("deaf \(turn)") { break }
+        }
+        #expect(!scorer.batches.joined().contains("deaf \(turn)"), "its work is not begun")
+        // It reads everything, and is served again; for a moment it may still be told to come back.
+        while try deaf.receive(.milliseconds(300)) != nil {}
+        var codes: [WireStatusCode] = []
+        while codes.last != .ok, codes.count < 100 {
+            try deaf.send(3, [TinyModel.item("heard")])
+            codes.append(try deaf.reply().header.status.code)
+        }
+        #expect(codes.last == .ok && codes.dropLast().allSatisfy { $0 == .overloaded }, "\(codes)")
+        try server.stop()
+    }
+
     @Test func aBurstOfRepliesLargerThanTheQueueReachesAClientThatReads() throws {
         let server = try RunningServer(try SlowScorer(passTime: .milliseconds(1))) {
             $0.repliesPerClient = 1

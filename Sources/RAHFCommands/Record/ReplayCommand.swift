@@ -5,7 +5,7 @@ import RewardWire
 /// `rahf replay`: scores recorded requests again.
 struct ReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "replay", abstract: "Score what 'rahf serve --record' kept again, and compare every bit.",
+        commandName: "replay", abstract: "Score what 'rahf record' kept again, and compare every bit.",
         discussion: """
             After an upgrade: does anything answer differently? Of a run whose rewards look too good: what was asked, and \
             what was answered (--list)? Exits 0 when every answer is the recorded one, 1 when one differs, 2 when a \
@@ -24,7 +24,7 @@ struct ReplayCommand: ParsableCommand {
     var differences = 20
     @Option(help: "json: one object; table: for people.")
     var format = Format.table
-    @Argument(help: "The folder of 'rahf serve --record'.")
+    @Argument(help: "The folder of 'rahf record'.")
     var folder: String
 
     func validate() throws {

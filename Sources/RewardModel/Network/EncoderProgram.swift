@@ -23,7 +23,7 @@ struct EncoderProgram {
     let key: EncoderKey
     let program: Program
     let tasks: [NetworkTask]
-    let pixels: InputMemory
+    let pixels: SharedInput
     /// Each row's image, when items share images.
     let imageRows: InputMemory?
     let ids: InputMemory
@@ -43,8 +43,10 @@ struct EncoderProgram {
     private(set) var heatmapSeeds: [InputMemory] = []
     private(set) var pixelGradient = 0
 
-    init(_ key: EncoderKey, config: ModelConfig, engine: CPUEngine) throws(EngineError) {
+    /// - Parameter pixels: memory for images, the same for all programs of an engine.
+    init(_ key: EncoderKey, config: ModelConfig, engine: CPUEngine, pixels: SharedInput) throws(EngineError) {
         self.key = key
+        self.pixels = pixels
         scoreKinds = ScoreKind.allCases.filter(key.scores.contains)
         heatmapKinds = HeatmapKind.allCases.filter(key.heatmaps.contains)
         switch config.variant {
@@ -139,7 +141,6 @@ struct EncoderProgram {
         }
         // A gradient jumps where a ReLU's input falls on the other side of zero, so it wants the finest rounding.
         program = try engine.compile(network.graph, outputs: outputs, exactConvolutions: key.gradient)
-        pixels = InputMemory(program, "pixels", count: key.images * size * size * 3)
         imageRows = key.images < batch ? InputMemory(program, "image_rows", count: rows) : nil
         ids = InputMemory(program, "ids", count: rows * length)
         counts = InputMemory(program, "counts", count: rows)
@@ -151,14 +152,18 @@ struct EncoderProgram {
     /// Memory that only this program holds.
     var byteCount: Int {
         program.byteCount
-            + ([pixels, ids, counts] + (imageRows.map { [$0] } ?? []) + scoreSeeds + heatmapSeeds)
+            + ([ids, counts] + (imageRows.map { [$0] } ?? []) + scoreSeeds + heatmapSeeds)
             .reduce(0) { $0 + $1.byteCount }
     }
 
     /// Writes the items' pixels and tokens. There must be `key.batch` of them, with the images that `sharing` found.
     func load(_ items: [PreparedItem], _ sharing: ImageSharing, padding: Int32, visualTokens: Int) {
-        for (image, item) in sharing.firstItems.enumerated() {
-            pixels.write(items[item].pixels, at: image * items[item].pixels.count)
+        let images = sharing.firstItems.map { items[$0].pixels }
+        let memory = pixels.bound(to: program, "pixels", count: images.reduce(0) { $0 + $1.count })
+        var offset = 0
+        for image in images {
+            memory.write(image, at: offset)
+            offset += image.count
         }
         imageRows?.write(tasks.flatMap { _ in sharing.imageOfItem.map(Int32.init) })
         for (row, task) in tasks.enumerated() {
@@ -203,17 +208,37 @@ struct ImageSharing {
     }
 }
 
+/// Memory for an input that many programs have, as only one of them runs at a time: images are large, and a service has a
+/// program for every size of a batch.
+final class SharedInput {
+    private var memory: InputMemory?
+
+    /// The memory, large enough, and bound to a program until its next run is over.
+    func bound(to program: Program, _ name: String, count: Int) -> InputMemory {
+        if let memory, memory.count >= count {
+            memory.bind(to: program, name)
+            return memory
+        }
+        let larger = InputMemory(program, name, count: count)
+        memory = larger
+        return larger
+    }
+}
+
 /// Memory bound to one input of a program, written by the host before a run.
 final class InputMemory {
     private let memory: UnsafeMutableRawPointer
-    private let count: Int
+    /// Numbers of four bytes.
+    let count: Int
 
     init(_ program: Program, _ name: String, count: Int) {
         self.count = count
         memory = .allocate(byteCount: count * 4, alignment: 64)
         memory.initializeMemory(as: UInt8.self, repeating: 0, count: count * 4)
-        program.bind(name, to: memory)
+        bind(to: program, name)
     }
+
+    func bind(to program: Program, _ name: String) { program.bind(name, to: memory) }
 
     var byteCount: Int { count * 4 }
 

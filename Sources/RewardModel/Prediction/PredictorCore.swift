@@ -9,6 +9,7 @@ final class PredictorCore {
     private let engine: CPUEngine
     private var encoders = ProgramCache<EncoderKey, EncoderProgram>(count: 64, bytes: 128 << 20) { $0.byteCount }
     private var decoders = ProgramCache<[Int], WordDecoder>(count: 64, bytes: 128 << 20) { $0.byteCount }
+    private let pixels = SharedInput()
     private var heatmapPrograms: [HeatmapKind: Program] = [:]
 
     init(config: ModelConfig, tokenizer: Tokenizer, engine: CPUEngine) {
@@ -66,7 +67,7 @@ final class PredictorCore {
     private func encoder(_ key: EncoderKey) throws(Failure) -> EncoderProgram {
         do {
             return try encoders.value(key) { () throws(EngineError) in
-                try EncoderProgram(key, config: config, engine: engine)
+                try EncoderProgram(key, config: config, engine: engine, pixels: pixels)
             }
         } catch { throw Failure(.invalidModel, error.description) }
     }

@@ -49,6 +49,29 @@ public final class RemoteScorer: Scorer {
     }
 
     public func predict(_ items: [PredictionItem]) -> [Result<Prediction, Failure>] {
+        predict(items, groupIDs: [])
+    }
+
+    /// Answers items, and how each stands in its group; the ids go with the request, so that a record of the server's
+    /// tells who was compared with whom.
+    ///
+    /// The standings are those of the whole call, also when it took several requests or some items were asked for again:
+    /// a single reply's have the same bits, but it may know a part of a group only.
+    ///
+    /// - Parameter groups: Each item's group, as long as `items`; nil or empty for none. At most 64 bytes of UTF-8 each.
+    ///   Every item with a group needs `scores` among its outputs, otherwise it fails with `invalidRequest`.
+    public func predict(
+        _ items: [PredictionItem], groups: [String?]
+    ) -> [(result: Result<Prediction, Failure>, standing: GroupStanding?)] {
+        precondition(items.count == groups.count, "a group, or none, for each item")
+        let results = predict(items, groupIDs: groups.map { Array(($0 ?? "").utf8) })
+        let standings = GroupStanding.all(
+            of: results.map { try? $0.get().scores }, in: groups.map { $0?.isEmpty == true ? nil : $0 })
+        return zip(results, standings).map { ($0, $1) }
+    }
+
+    /// - Parameter groupIDs: Each item's; or none at all, for servers that know no groups too.
+    private func predict(_ items: [PredictionItem], groupIDs: [[UInt8]]) -> [Result<Prediction, Failure>] {
         var results = [Result<Prediction, Failure>](
             repeating: .failure(Failure(.unavailable, "not sent")), count: items.count)
         // A request is all SCORE or all GRADIENT.
@@ -56,7 +79,7 @@ public final class RemoteScorer: Scorer {
             var chunk: [Int] = []
             var bytes = 0
             func flush() {
-                if !chunk.isEmpty { ask(chunk, items, &results) }
+                if !chunk.isEmpty { ask(chunk, items, groupIDs, &results) }
                 (chunk, bytes) = ([], 0)
             }
             for (index, item) in items.enumerated() where (item.objective != nil) == isGradient {
@@ -76,12 +99,16 @@ public final class RemoteScorer: Scorer {
     }
 
     /// Asks for some items, and again for those whose failures may pass.
-    private func ask(_ indices: [Int], _ items: [PredictionItem], _ results: inout [Result<Prediction, Failure>]) {
+    private func ask(
+        _ indices: [Int], _ items: [PredictionItem], _ groupIDs: [[UInt8]],
+        _ results: inout [Result<Prediction, Failure>]
+    ) {
         var open = indices
         let end = ContinuousClock.now + policy.patience
         var attempt = 0
         while true {
-            let (answers, retryAfter) = send(open.map { items[$0] })
+            let (answers, retryAfter) = send(
+                open.map { items[$0] }, groupIDs: groupIDs.isEmpty ? [] : open.map { groupIDs[$0] })
             var again: [Int] = []
             for (index, answer) in zip(open, answers) {
                 results[index] = answer.map { prediction in
@@ -102,12 +129,15 @@ public final class RemoteScorer: Scorer {
         }
     }
 
-    private func send(_ items: [PredictionItem]) -> ([Result<Prediction, Failure>], retryAfter: Duration?) {
+    private func send(
+        _ items: [PredictionItem], groupIDs: [[UInt8]]
+    ) -> ([Result<Prediction, Failure>], retryAfter: Duration?) {
         do throws(Failure) {
             let reply = try connection.withLock { connection throws(Failure) in
                 let progress = connection.progress
                 return try connection.exchange {
-                    RequestWriter.predict(items, id: $0, timeout: policy.timeout, progress: progress)
+                    RequestWriter.predict(
+                        items, id: $0, timeout: policy.timeout, progress: progress, groups: groupIDs)
                 }
             }
             if let failure = reply.header.status.failure {

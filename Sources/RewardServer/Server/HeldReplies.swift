@@ -19,8 +19,12 @@ struct HeldReplies {
     private let patience: Duration
     private let most: Int
     private var waiting: [[UInt8]: Waiting] = [:]
-    /// Connections that have been waited for in vain. They are not waited for again until they take something.
-    private var deaf: Set<[UInt8]> = []
+    /// Connections that have been waited for in vain, with the last try. They are not waited for again until they take
+    /// something, and what comes from them is answered only now and then, to see whether they do.
+    private var deaf: [[UInt8]: Duration] = [:]
+    private static let triesApart = Duration.milliseconds(10)
+    /// More are forgotten: who does not read is found out again within `patience`.
+    private static let mostDeaf = 4096
 
     /// - Parameters:
     ///   - patience: how long a connection may take nothing.
@@ -41,7 +45,7 @@ struct HeldReplies {
 
     /// False: it is not worth waiting for.
     mutating func hold(_ frames: [[UInt8]], to route: Listener.Route, now: Duration) -> Bool {
-        guard !deaf.contains(route.connection) else { return false }
+        guard deaf[route.connection] == nil else { return false }
         guard (waiting[route.connection]?.replies.count ?? 0) < most else { return false }
         waiting[route.connection, default: Waiting(replies: [], since: now)].replies
             .append(Reply(frames: frames, route: route))
@@ -52,6 +56,7 @@ struct HeldReplies {
 
     /// The connection took its first held reply.
     mutating func removeFirst(for connection: [UInt8], now: Duration) {
+        noteSent(over: connection)
         waiting[connection]?.replies.removeFirst()
         waiting[connection]?.since = now
         if waiting[connection]?.replies.isEmpty == true { waiting[connection] = nil }
@@ -59,20 +64,38 @@ struct HeldReplies {
 
     /// The connection took a reply that was not held.
     mutating func noteSent(over connection: [UInt8]) {
-        if !deaf.isEmpty { deaf.remove(connection) }
+        if !deaf.isEmpty { deaf[connection] = nil }
     }
 
-    /// What was held for a connection that has taken nothing for too long; it is held no more.
+    /// True: it has been waited for in vain, and has taken nothing since.
+    func isDeaf(_ connection: [UInt8]) -> Bool { deaf[connection] != nil }
+
+    /// The connection does not read. True: that is news.
+    mutating func noteDeaf(_ connection: [UInt8], now: Duration) -> Bool {
+        if deaf.count >= Self.mostDeaf { deaf = [:] }
+        return deaf.updateValue(now, forKey: connection) == nil
+    }
+
+    /// Whether a message that came over a connection is worth an answer: a deaf one's hardly ever is, and a flood of
+    /// them must not cost others their time.
+    mutating func isWorthAnAnswer(to connection: [UInt8], now: Duration) -> Bool {
+        guard let last = deaf[connection] else { return true }
+        guard now - last >= Self.triesApart else { return false }
+        deaf[connection] = now
+        return true
+    }
+
+    /// What was held for a connection that has taken nothing for too long; it is held no more, and the connection is to
+    /// be noted as deaf.
     mutating func giveUp(on connection: [UInt8], now: Duration) -> [Reply] {
         guard let entry = waiting[connection], now - entry.since >= patience else { return [] }
         waiting[connection] = nil
-        deaf.insert(connection)
         return entry.replies
     }
 
     /// Drops what is held for a connection that is gone.
     mutating func forget(_ connection: [UInt8]) {
         waiting[connection] = nil
-        deaf.remove(connection)
+        deaf[connection] = nil
     }
 }

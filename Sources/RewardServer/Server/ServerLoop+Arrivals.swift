@@ -29,6 +29,9 @@ extension ServerLoop {
             if sender == .gone { return }
             isTooMany = sender == .tooMany
         }
+        guard held.isWorthAnAnswer(to: route.connection, now: now) else {
+            return configuration.observe(.refused(.overloaded))
+        }
         let message: RequestMessage
         do throws(RequestMessage.Refusal) {
             message = try RequestMessage(
@@ -46,6 +49,11 @@ extension ServerLoop {
                 let most = configuration.connections.maxClients
                 let failure = Failure(.overloaded, "the server has \(most) clients already")
                 return refuse(message.id, failure, retryAfter: .seconds(1), route)
+            }
+            // Work for who does not read would be in vain, and others would wait for it.
+            if held.isHolding(for: route.connection) || held.isDeaf(route.connection) {
+                let failure = Failure(.overloaded, "this client has not read its replies")
+                return refuse(message.id, failure, retryAfter: .milliseconds(100), route)
             }
             accept(message, items, arrival)
         case .info: send(replies.info(message.id), to: route)

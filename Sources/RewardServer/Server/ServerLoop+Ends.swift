@@ -92,10 +92,12 @@ extension ServerLoop {
                 if delivery == .gone { forget(connection: connection) }
                 break
             }
-            for reply in held.giveUp(on: connection, now: now) {
-                connections.untake(reply.bytes, to: connection)
-                forget(stuck: reply.route)
-            }
+            let lost = held.giveUp(on: connection, now: now)
+            guard !lost.isEmpty else { continue }
+            connections.untake(lost.reduce(0) { $0 + $1.bytes }, to: connection)
+            // Several, when it is a proxy's.
+            let clients = Dictionary(lost.map { ($0.route.client, $0.route) }) { first, _ in first }
+            for route in clients.values { forget(stuck: route) }
         }
     }
 
@@ -113,12 +115,15 @@ extension ServerLoop {
     private mutating func forget(stuck route: Listener.Route) {
         // Over a proxy one client's replies cannot be told from another's: the one that found no room is lost.
         let dropped = drop { $0.route.client == route.client }
-        log.notice(
-            "dropped a reply",
-            metadata: [
-                "reason": "the client does not read its replies", "requests": "\(dropped.requests)",
-                "queued_items": "\(dropped.queuedItems)",
-            ])
+        // Who goes on asking is no news.
+        if held.noteDeaf(route.connection, now: now) || dropped.requests > 0 {
+            log.notice(
+                "dropped a reply",
+                metadata: [
+                    "reason": "the client does not read its replies", "requests": "\(dropped.requests)",
+                    "queued_items": "\(dropped.queuedItems)",
+                ])
+        }
         configuration.observe(.clientStuck(requests: dropped.requests, queuedItems: dropped.queuedItems))
     }
 
