@@ -34,11 +34,10 @@ install: commands lib
 library-check: build commands lib
 	Scripts/library/check.sh
 
-# Speed and memory beside PyTorch, in one run; then speed through the service beside speed in process.
+# Speed and memory beside PyTorch, in one run; then the service beside speed in process and beside a Flask server.
 bench: build
 	Scripts/install-packages.sh g++
 	Scripts/bench.sh
-	python3 Scripts/bench/service.py
 	Scripts/bench-selection.sh
 
 # Full and read-only disks, vanishing files: clear errors, nothing half-written, and a rerun that completes.

@@ -176,13 +176,14 @@ let package = Package(
             name: "RAHFCommandsTests",
             dependencies: [
                 "RAHFCommands", "RewardCuration", "RewardData", "RewardImage", "RewardModel", "RewardServer",
-                "RewardTestSupport", log,
+                "TensorCPU", "RewardTestSupport", log,
             ],
             swiftSettings: gates),
         .testTarget(
             name: "RAHFLibraryTests",
             dependencies: [
-                "RAHFLibrary", "CRAHF", "RewardModel", "RewardImage", "RewardServer", "RewardTestSupport", log,
+                "RAHFLibrary", "CRAHF", "RewardModel", "RewardImage", "RewardServer", "TensorCPU", "RewardTestSupport",
+                log,
             ],
             swiftSettings: gates),
     ],

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Speed against PyTorch, memory and start at the paper's sizes, then a training step, then memory over many mixed requests,
-# how time grows, and what the lower precisions cost in accuracy.
-# usage: bench.sh [speed] [training] [memory] [growth] [precision]     all by default; options of Scripts/bench/bench.py follow after --
+# how time grows, what the lower precisions cost in accuracy, and the service beside the pass and a Flask server.
+# usage: bench.sh [speed] [training] [memory] [growth] [precision] [service]     all by default; options of Scripts/bench/bench.py follow after --
 set -eu
 cd "$(dirname "$0")/.."
 . Scripts/parity/environment.sh
@@ -14,7 +14,7 @@ work=out/parity
 mkdir -p "$work"
 vocabulary=$work/t5.model
 [ -s "$vocabulary" ] || "$python" Scripts/t5-vocabulary.py "$vocabulary"
-for part in ${parts:-speed training memory growth precision}; do
+for part in ${parts:-speed training memory growth precision service}; do
     case $part in
     speed) "$python" Scripts/bench/bench.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" "$@" ;;
     training) "$python" Scripts/bench/train.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" ;;
@@ -29,6 +29,13 @@ for part in ${parts:-speed training memory growth precision}; do
         ;;
     growth) "$python" Scripts/bench/growth.py --rahf "$rahf" ;;
     precision) "$python" Scripts/bench/precision.py --rahf "$rahf" --count 40 Models/rahf-mini "$work/paper" ;;
+    service)
+        python3 Scripts/bench/service.py --rahf "$rahf" --model "$work/paper"
+        "$python" -m pip install --quiet --disable-pip-version-check -r Scripts/bench/requirements.txt
+        for precision in float32 bfloat16; do
+            "$python" Scripts/bench/reward_server.py --rahf "$rahf" --model "$work/paper" --precision $precision
+        done
+        ;;
     *) echo "bench.sh: no part is called '$part'" >&2; exit 64 ;;
     esac
 done

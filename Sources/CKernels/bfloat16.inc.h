@@ -6,20 +6,40 @@
 // Depth of a block, and its rows: as rounded values they stay in the second-level cache.
 enum { bfloat16_depth = 768, bfloat16_rows = 96 };
 
-// n values to words of two, the nearest even ones; an odd one out is paired with zero. A NaN stays a NaN.
+// The nearest even bfloat16 in the upper half; below it, anything. A NaN stays a NaN.
+static inline uint32_t rounded_bits(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    return x != x ? bits | 0x400000 : bits + 0x7fff + ((bits >> 16) & 1);
+}
+
+static inline uint32_t bfloat16_pair(float first, float second) {
+    return rounded_bits(first) >> 16 | (rounded_bits(second) & 0xffff0000u);
+}
+
+// n values to words of two; an odd one out is paired with zero.
 static void to_bfloat16(const float *x, int64_t n, uint32_t *words) {
     int64_t i = 0;
 #if defined(HAS_VDPBF16)
     for (; i + 32 <= n; i += 32)
         _mm512_storeu_si512(words + i / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + i + 16), _mm512_loadu_ps(x + i)));
 #endif
-    for (; i < n; i += 2) {
-        float pair[2] = {x[i], i + 1 < n ? x[i + 1] : 0};
-        uint32_t bits[2];
-        memcpy(bits, pair, 8);
-        for (int j = 0; j < 2; j++)
-            bits[j] = pair[j] != pair[j] ? bits[j] | 0x400000 : bits[j] + 0x7fff + ((bits[j] >> 16) & 1);
-        words[i / 2] = bits[0] >> 16 | (bits[1] & 0xffff0000u);
+    for (; i < n; i += 2) words[i / 2] = bfloat16_pair(x[i], i + 1 < n ? x[i + 1] : 0);
+}
+
+// One panel of `columns` columns: the words of one pair of rows, then those of the next.
+static void pack_bfloat16(const float *b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t columns,
+                          uint32_t *panel) {
+    const float zeros[NR] = {0};
+    for (int64_t i = 0; i < k; i += 2, panel += NR) {
+        const float *first = b + i * k_stride, *second = i + 1 < k ? first + k_stride : zeros;
+        if (n_stride == 1) {
+            for (int64_t j = 0; j < columns; j++) panel[j] = bfloat16_pair(first[j], second[j]);
+        } else {
+            int64_t next = i + 1 < k ? n_stride : 0;
+            for (int64_t j = 0; j < columns; j++) panel[j] = bfloat16_pair(first[j * n_stride], second[j * next]);
+        }
+        memset(panel + columns, 0, (size_t)(NR - columns) * 4);
     }
 }
 
@@ -50,37 +70,81 @@ static inline __attribute__((always_inline)) void bfloat16_tile(const int rows, 
 }
 TILES(run_bfloat16_tile, bfloat16_tile, uint32_t, uint32_t)
 
+// Rows of words times one block of depth of panels [p0, p1). c[i] and residual[i] are where row i's results and residual lie.
+static void bfloat16_block(const uint32_t *words, int64_t half, int64_t count, const uint32_t *packed,
+                           int64_t panel_words, int64_t n, float *const *c, const float *const *residual, int64_t p0,
+                           int64_t p1, int accumulate, int last, const rk_epilogue *e) {
+    for (int64_t p = p0; p < p1; p++) {
+        int64_t width = n - p * NR < NR ? n - p * NR : NR, vectors = (width + VL - 1) / VL;
+        // Last sums go through a local tile: an epilogue that waited for c's lines would hold up the next tile.
+        int local_sums = last || width % VL != 0;
+        for (int64_t m = 0; m < count; m += MR) {
+            int64_t rows = count - m < MR ? count - m : MR;
+            const uint32_t *ar[MR];
+            float *cr[MR], local[MR * NR];
+            for (int64_t i = 0; i < rows; i++) {
+                ar[i] = words + (m + i) * half;
+                cr[i] = local_sums ? local + i * NR : c[m + i] + p * NR;
+                if (local_sums && accumulate) memcpy(cr[i], c[m + i] + p * NR, (size_t)width * 4);
+            }
+            run_bfloat16_tile(rows, vectors, ar, packed + p * panel_words, half, cr, accumulate);
+            for (int64_t i = 0; i < rows && local_sums; i++) {
+                float *target = c[m + i] + p * NR;
+                if (last)
+                    finish_row(cr[i], 1, 0, target, width, e->bias ? e->bias + p * NR : 0,
+                               e->residual ? residual[m + i] + p * NR : 0, e->activation);
+                else
+                    memcpy(target, cr[i], (size_t)width * 4);
+            }
+        }
+    }
+}
+
 static void gemm_bfloat16(const float *a, int64_t lda, const uint32_t *packed, int64_t k, int64_t n, float *c,
                           int64_t ldc, int64_t m0, int64_t m1, int64_t p0, int64_t p1, const rk_epilogue *e) {
     uint32_t words[bfloat16_rows * bfloat16_depth / 2];
+    float *targets[bfloat16_rows];
+    const float *residuals[bfloat16_rows];
     int64_t pairs = (k + 1) / 2;
     for (int64_t mb = m0; mb < m1; mb += bfloat16_rows) {
-        int64_t me = mb + bfloat16_rows < m1 ? mb + bfloat16_rows : m1;
+        int64_t rows = m1 - mb < bfloat16_rows ? m1 - mb : bfloat16_rows;
+        for (int64_t i = 0; i < rows; i++) {
+            targets[i] = c + (mb + i) * ldc;
+            residuals[i] = e->residual ? e->residual + (mb + i) * e->residual_stride : 0;
+        }
         for (int64_t kb = 0; kb < k; kb += bfloat16_depth) {
             int64_t depth = k - kb < bfloat16_depth ? k - kb : bfloat16_depth, half = (depth + 1) / 2;
-            for (int64_t m = mb; m < me; m++) to_bfloat16(a + m * lda + kb, depth, words + (m - mb) * half);
-            for (int64_t p = p0; p < p1; p++) {
-                int64_t width = n - p * NR < NR ? n - p * NR : NR, vectors = (width + VL - 1) / VL;
-                const uint32_t *panel = packed + (p * pairs + kb / 2) * NR;
-                for (int64_t m = mb; m < me; m += MR) {
-                    int64_t rows = me - m < MR ? me - m : MR;
-                    const uint32_t *ar[MR];
-                    float *cr[MR], local[MR * NR];
-                    for (int64_t i = 0; i < rows; i++) {
-                        ar[i] = words + (m - mb + i) * half;
-                        cr[i] = width % VL ? local + i * NR : c + (m + i) * ldc + p * NR;
-                        if (width % VL && kb) memcpy(cr[i], c + (m + i) * ldc + p * NR, (size_t)width * 4);
-                    }
-                    run_bfloat16_tile(rows, vectors, ar, panel, half, cr, kb > 0);
-                    for (int64_t i = 0; i < rows; i++) {
-                        float *target = c + (m + i) * ldc + p * NR;
-                        if (width % VL) memcpy(target, cr[i], (size_t)width * 4);
-                        if (kb + depth == k)
-                            apply_epilogue(target, width, e->bias ? e->bias + p * NR : 0,
-                                           e->residual ? e->residual + (m + i) * e->residual_stride + p * NR : 0,
-                                           e->activation);
-                    }
+            for (int64_t i = 0; i < rows; i++) to_bfloat16(a + (mb + i) * lda + kb, depth, words + i * half);
+            bfloat16_block(words, half, rows, packed + kb / 2 * NR, pairs * NR, n, targets, residuals, p0, p1, kb > 0,
+                           kb + depth == k, e);
+        }
+    }
+}
+
+// `gemm_indirect` over matrices of bfloat16, one after the other.
+static void gemm_indirect_bfloat16(const float *base, const int64_t *row_offsets, int64_t row_count,
+                                   const float *zeros, int64_t taps, const int32_t *tap_index, const uint32_t *packed,
+                                   int64_t k, int64_t n, float *c, const int64_t *c_offsets, int64_t m0, int64_t m1,
+                                   int64_t p0, int64_t p1, const rk_epilogue *e) {
+    uint32_t words[bfloat16_rows * bfloat16_depth / 2];
+    float *targets[bfloat16_rows];
+    const float *residuals[bfloat16_rows];
+    int64_t pairs = (k + 1) / 2, matrix = rk_packed_words(RK_BFLOAT16, k, n);
+    for (int64_t mb = m0; mb < m1; mb += bfloat16_rows) {
+        int64_t rows = m1 - mb < bfloat16_rows ? m1 - mb : bfloat16_rows;
+        for (int64_t i = 0; i < rows; i++) {
+            targets[i] = c + c_offsets[mb + i];
+            residuals[i] = e->residual ? e->residual + c_offsets[mb + i] : 0;
+        }
+        for (int64_t t = 0; t < taps; t++) {
+            for (int64_t kb = 0; kb < k; kb += bfloat16_depth) {
+                int64_t depth = k - kb < bfloat16_depth ? k - kb : bfloat16_depth, half = (depth + 1) / 2;
+                for (int64_t i = 0; i < rows; i++) {
+                    int64_t offset = row_offsets[t * row_count + mb + i];
+                    to_bfloat16((offset < 0 ? zeros : base + offset) + kb, depth, words + i * half);
                 }
+                bfloat16_block(words, half, rows, packed + tap_index[t] * matrix + kb / 2 * NR, pairs * NR, n, targets,
+                               residuals, p0, p1, t + kb > 0, t == taps - 1 && kb + depth == k, e);
             }
         }
     }

@@ -89,21 +89,6 @@ void rk_gemm(const float *a, int64_t lda, const float *packed, int64_t k, int64_
     table()->gemm(a, lda, packed, k, n, c, ldc, m0, m1, p0, p1, epilogue);
 }
 
-void rk_gemm_indirect(const float *base, const int64_t *row_offsets, int64_t row_count, const float *zeros,
-                      int64_t taps, const int32_t *tap_index, const float *packed, int64_t k, int64_t n, float *c,
-                      const int64_t *c_offsets, int64_t m0, int64_t m1, int64_t p0, int64_t p1,
-                      const rk_epilogue *epilogue) {
-    table()->gemm_indirect(base, row_offsets, row_count, zeros, taps, tap_index, packed, k, n, c, c_offsets, m0, m1, p0,
-                          p1, epilogue);
-}
-
-// Nearest even.
-static uint32_t bfloat16_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, 4);
-    return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-}
-
 int rk_has_low_precision(void) { return table()->low_precision; }
 
 int64_t rk_packed_words(int32_t precision, int64_t k, int64_t n) {
@@ -113,15 +98,6 @@ int64_t rk_packed_words(int32_t precision, int64_t k, int64_t n) {
     case RK_INT8: return panels * width * ((k + 3) / 4 + 2);
     default: return panels * width * k;
     }
-}
-
-static void pack_bfloat16(const float *b, int64_t k_stride, int64_t k, int64_t n_stride, int64_t columns, int64_t width,
-                          uint32_t *panel) {
-    for (int64_t i = 0; i < k; i += 2, panel += width)
-        for (int64_t j = 0; j < width; j++) {
-            const float *source = b + i * k_stride + j * n_stride;
-            panel[j] = j >= columns ? 0 : bfloat16_of(source[0]) | (i + 1 < k ? bfloat16_of(source[k_stride]) << 16 : 0);
-        }
 }
 
 // Four values to a word, then per column -128 times their sum, then the scales.
@@ -157,8 +133,10 @@ void rk_pack_as(int32_t precision, const float *b, int64_t k_stride, int64_t n_s
     int64_t width = table()->panel_width, words = rk_packed_words(precision, k, width);
     for (int64_t p = p0; p < p1; p++) {
         int64_t columns = n - p * width < width ? n - p * width : width;
-        (precision == RK_BFLOAT16 ? pack_bfloat16 : pack_int8)(
-            b + p * width * n_stride, k_stride, k, n_stride, columns, width, (uint32_t *)packed + p * words);
+        const float *source = b + p * width * n_stride;
+        uint32_t *panel = (uint32_t *)packed + p * words;
+        if (precision == RK_BFLOAT16) table()->pack_bfloat16(source, k_stride, n_stride, k, columns, panel);
+        else pack_int8(source, k_stride, k, n_stride, columns, width, panel);
     }
 }
 
@@ -172,6 +150,18 @@ void rk_gemm_as(int32_t precision, const float *a, int64_t lda, const float *pac
     case RK_INT8: table()->gemm_int8(a, lda, words, k, n, c, ldc, m0, m1, p0, p1, epilogue); break;
     default: table()->gemm(a, lda, packed, k, n, c, ldc, m0, m1, p0, p1, epilogue); break;
     }
+}
+
+void rk_gemm_indirect_as(int32_t precision, const float *base, const int64_t *row_offsets, int64_t row_count,
+                         const float *zeros, int64_t taps, const int32_t *tap_index, const float *packed, int64_t k,
+                         int64_t n, float *c, const int64_t *c_offsets, int64_t m0, int64_t m1, int64_t p0, int64_t p1,
+                         const rk_epilogue *epilogue) {
+    if (precision == RK_BFLOAT16)
+        table()->gemm_indirect_bfloat16(base, row_offsets, row_count, zeros, taps, tap_index, (const uint32_t *)packed,
+                                        k, n, c, c_offsets, m0, m1, p0, p1, epilogue);
+    else
+        table()->gemm_indirect(base, row_offsets, row_count, zeros, taps, tap_index, packed, k, n, c, c_offsets, m0, m1,
+                               p0, p1, epilogue);
 }
 
 int64_t rk_winograd_packed_count(int64_t inputs, int64_t outputs) { return 36 * rk_packed_count(inputs, outputs); }
@@ -199,18 +189,18 @@ enum { attention_rows_per_block = 24 };
 
 int64_t rk_attention_scratch(int64_t keys) { return attention_rows_per_block * keys; }
 
-void rk_attention(const float *q, int64_t q_stride, const float *k_packed, const float *v_packed, int64_t keys,
-                  int64_t d, float scale, const float *bias, int64_t bias_stride, float *out, int64_t out_stride,
-                  int64_t q0, int64_t q1, float *scratch) {
+void rk_attention(int32_t precision, const float *q, int64_t q_stride, const float *k_packed, const float *v_packed,
+                  int64_t keys, int64_t d, float scale, const float *bias, int64_t bias_stride, float *out,
+                  int64_t out_stride, int64_t q0, int64_t q1, float *scratch) {
     const rk_epilogue none = {0};
     int64_t width = table()->panel_width;
     for (int64_t row = q0; row < q1; row += attention_rows_per_block) {
         int64_t rows = q1 - row < attention_rows_per_block ? q1 - row : attention_rows_per_block;
-        table()->gemm(q + row * q_stride, q_stride, k_packed, d, keys, scratch, keys, 0, rows, 0,
-                     (keys + width - 1) / width, &none);
+        rk_gemm_as(precision, q + row * q_stride, q_stride, k_packed, d, keys, scratch, keys, 0, rows, 0,
+                   (keys + width - 1) / width, &none);
         table()->attention_rows(scratch, rows, keys, scale, bias ? bias + row * bias_stride : 0, bias_stride);
-        table()->gemm(scratch, keys, v_packed, keys, d, out + row * out_stride, out_stride, 0, rows, 0,
-                     (d + width - 1) / width, &none);
+        rk_gemm_as(precision, scratch, keys, v_packed, keys, d, out + row * out_stride, out_stride, 0, rows, 0,
+                   (d + width - 1) / width, &none);
     }
 }
 

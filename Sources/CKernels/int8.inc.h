@@ -88,10 +88,8 @@ static void gemm_int8(const float *a, int64_t lda, const uint32_t *packed, int64
                 run_int8_tile(rows, vectors, ar, panel, quads, cr, 0);
                 for (int64_t i = 0; i < rows; i++) {
                     float *target = c + (m + i) * ldc + p * NR, scale = scales[m - mb + i];
-                    for (int64_t j = 0; j < width; j++) target[j] = cr[i][j] * (scale * columns[j]);
-                    apply_epilogue(target, width, e->bias ? e->bias + p * NR : 0,
-                                   e->residual ? e->residual + (m + i) * e->residual_stride + p * NR : 0,
-                                   e->activation);
+                    finish_row(cr[i], scale, columns, target, width, e->bias ? e->bias + p * NR : 0,
+                               e->residual ? e->residual + (m + i) * e->residual_stride + p * NR : 0, e->activation);
                 }
             }
         }

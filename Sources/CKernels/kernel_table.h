@@ -14,8 +14,12 @@ typedef struct {
     void (*gemm_indirect)(const float *, const int64_t *, int64_t, const float *, int64_t, const int32_t *,
                           const float *, int64_t, int64_t, float *, const int64_t *, int64_t, int64_t, int64_t, int64_t,
                           const rk_epilogue *);
+    void (*pack_bfloat16)(const float *, int64_t, int64_t, int64_t, int64_t, uint32_t *);
     void (*gemm_bfloat16)(const float *, int64_t, const uint32_t *, int64_t, int64_t, float *, int64_t, int64_t, int64_t,
                           int64_t, int64_t, const rk_epilogue *);
+    void (*gemm_indirect_bfloat16)(const float *, const int64_t *, int64_t, const float *, int64_t, const int32_t *,
+                                   const uint32_t *, int64_t, int64_t, float *, const int64_t *, int64_t, int64_t,
+                                   int64_t, int64_t, const rk_epilogue *);
     void (*gemm_int8)(const float *, int64_t, const uint32_t *, int64_t, int64_t, float *, int64_t, int64_t, int64_t,
                       int64_t, int64_t, const rk_epilogue *);
     void (*winograd_pack)(const float *, int64_t, int64_t, int, int64_t, int64_t, float *, int64_t, int64_t);

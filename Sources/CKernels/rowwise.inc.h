@@ -138,24 +138,33 @@ static inline void store_part(float *p, vf v, int64_t count) {
     int64_t rest = (n)-i;                                \
     if (rest > 0) { BODY_PART }
 
-static void apply_epilogue(float *c, int64_t count, const float *bias, const float *residual, int32_t activation) {
-    if (!bias && !residual && activation == RK_NONE) return;
+// Sums of a row to its results: times `scale` and their columns' own scales where there are any, then the epilogue.
+static inline __attribute__((always_inline)) void finish_row(const float *sums, float scale, const float *columns,
+                                                             float *c, int64_t count, const float *bias,
+                                                             const float *residual, int32_t activation) {
     FOR_VECTORS(
         count,
         {
-            vf x = load(c + i);
+            vf x = load(sums + i);
+            if (columns) x = x * (load(columns + i) * scale);
             if (bias) x += load(bias + i);
             x = activate_vf(x, activation);
             if (residual) x += load(residual + i);
             store(c + i, x);
         },
         {
-            vf x = load_part(c + i, rest);
+            vf x = load_part(sums + i, rest);
+            if (columns) x = x * (load_part(columns + i, rest) * scale);
             if (bias) x += load_part(bias + i, rest);
             x = activate_vf(x, activation);
             if (residual) x += load_part(residual + i, rest);
             store_part(c + i, x, rest);
         })
+}
+
+static void apply_epilogue(float *c, int64_t count, const float *bias, const float *residual, int32_t activation) {
+    if (!bias && !residual && activation == RK_NONE) return;
+    finish_row(c, 1, 0, c, count, bias, residual, activation);
 }
 
 static void activate(const float *x, float *y, int64_t n, int32_t kind) {

@@ -6,7 +6,9 @@ const rk_table RK_TABLE = {
 #endif
     .gemm = gemm,
     .gemm_indirect = gemm_indirect,
+    .pack_bfloat16 = pack_bfloat16,
     .gemm_bfloat16 = gemm_bfloat16,
+    .gemm_indirect_bfloat16 = gemm_indirect_bfloat16,
     .gemm_int8 = gemm_int8,
     .winograd_pack = winograd_pack,
     .winograd = winograd,

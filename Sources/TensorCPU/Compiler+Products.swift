@@ -84,7 +84,12 @@ extension Compiler {
             .init(
                 geometry: geometry, transposed: transposed, inputHeight: map[1], inputWidth: map[2],
                 inputChannels: map[3], outputChannels: out[3]))
-        let (packed, _, prepare) = try packedWeight(weight, transposed ? .transposedConvolution : .convolution)
+        let precision =
+            parameterName(weight) == nil
+            ? .float32 : engine.precision.forConvolution(depth: map[3], width: out[3])
+        let (packed, _, prepare) = try packedWeight(
+            weight, transposed ? .transposedConvolution : .convolution, precision)
+        let code = precision.kernelCode
         let zeros = FloatBuffer(count: map[3])
         zeros.pointer.update(repeating: 0, count: map[3])
         retain(zeros)
@@ -105,8 +110,9 @@ extension Compiler {
                 let phase = table.phases[part.phase]
                 var tail = tail
                 tail.residual = tail.residual.map { $0 + item * outputCount }
-                rk_gemm_indirect(
-                    base + item * inputCount, phase.rowOffsets, Int64(phase.rows), zeroRow, Int64(phase.taps.count),
+                rk_gemm_indirect_as(
+                    code, base + item * inputCount, phase.rowOffsets, Int64(phase.rows), zeroRow,
+                    Int64(phase.taps.count),
                     phase.taps, b, Int64(depth), Int64(width), c + item * outputCount, phase.outputOffsets,
                     Int64(part.rows.lowerBound), Int64(part.rows.upperBound), 0, Int64(panels), &tail)
             }

@@ -1,7 +1,7 @@
 import CKernels
 
-/// What products of constant weights round their operands to. Sums, and everything that is not such a product, stay
-/// float32.
+/// What products of constant weights, and attention's, round their operands to. Sums, and everything that is not such a
+/// product, stay float32; so do 3×3 convolutions of stride 1, which Winograd's transform makes faster yet.
 public enum Precision: String, Sendable, CaseIterable {
     case float32
     /// Weights and activations rounded to bfloat16.
@@ -26,4 +26,12 @@ public enum Precision: String, Sendable, CaseIterable {
         guard depth >= 32, width >= 16, depth <= 1 << 14 else { return .float32 }
         return self == .int8 && ofGradient ? .bfloat16 : self
     }
+
+    /// The precision of a convolution with constant weights, by its channels.
+    func forConvolution(depth: Int, width: Int) -> Precision {
+        forProduct(depth: depth, width: width, ofGradient: true)
+    }
+
+    /// The precision of attention's two products: probabilities have too wide a range for 8 bits.
+    var forAttention: Precision { self == .float32 ? .float32 : .bfloat16 }
 }

@@ -3,6 +3,7 @@ import Glibc
 import RewardImage
 import RewardModel
 import RewardTestSupport
+import TensorCPU
 import Testing
 
 /// What scripts rely on: the keys and their order, the files written, the terms of a gradient.
@@ -114,6 +115,42 @@ import Testing
             ])
         #expect(run.output.contains(#""trained":false"#))
         #expect(RAHFProcess.run("info --model \(model)").output.hasPrefix("name            "))
+    }
+
+    /// The flag decides what products compute in, and what info and each result say of it.
+    @Test(arguments: Precision.allCases) func thePrecisionFlagReachesTheModel(precision: Precision) throws {
+        defer { removeFolder() }
+        struct Line: Decodable {
+            struct Maker: Decodable {
+                var digest: String
+            }
+            var scores: [String: Float]
+            var model: Maker
+        }
+        let folder = "\(Fixtures.repository)/Models/rahf-mini"
+        let predictor = try Predictor.load(folder: folder, options: .init(precision: precision))
+        let expected = try predictor.predict([
+            PredictionItem(
+                encodedImage: Array(try Data(contentsOf: URL(filePath: picture))), prompt: "a red cat",
+                outputs: [.scores])
+        ])[0].get()
+        let common = "--model \(folder) --precision \(precision.rawValue) --format json"
+        let info = RAHFProcess.run("info \(common)")
+        #expect(info.output.contains("\"precision\":\"\(predictor.info.precision)\""))
+        #expect(info.output.contains("\"digest\":\"\(predictor.info.digest)\""))
+        let run = RAHFProcess.run("score \(common) --outputs scores --prompt 'a red cat' \(picture)")
+        let line = try JSONDecoder().decode(Line.self, from: Data(run.output.utf8))
+        let scores = try #require(expected.scores)
+        #expect(line.scores == Dictionary(uniqueKeysWithValues: ScoreKind.allCases.map { ($0.rawValue, scores[$0]) }))
+        #expect(line.model.digest == predictor.info.digest)
+    }
+
+    @Test(arguments: ["float16", "", "BFLOAT16"]) func anUnknownPrecisionIsWrongUsage(text: String) {
+        defer { removeFolder() }
+        let run = RAHFProcess.run(
+            "score --model \(model) --precision '\(text)' --prompt x \(picture)", errors: "2>&1")
+        #expect(run.code == 64)
+        #expect(run.output.contains("float32, bfloat16, int8"))
     }
 
     private func gradient(_ arguments: String) throws -> (values: [Float], objective: Float) {

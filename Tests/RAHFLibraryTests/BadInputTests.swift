@@ -57,6 +57,7 @@ import Testing
         try Library.withModel { model in
             let statuses = [
                 rahf_model_options_set_threads(nil, 1), rahf_model_options_set_max_batch(nil, 1),
+                rahf_model_options_set_precision(nil, 1),
                 rahf_model_options_set_log(nil, nil, nil), rahf_model_load(nil, nil, &handle),
                 rahf_model_load("/nowhere", nil, nil),
                 rahf_model_load_memory(nil, 1, nil, 1, nil, 1, nil, nil, nil, &handle),

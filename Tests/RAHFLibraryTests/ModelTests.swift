@@ -2,6 +2,7 @@ import CRAHF
 import Glibc
 import RewardModel
 import RewardTestSupport
+import TensorCPU
 import Testing
 
 @Suite struct ModelTests {
@@ -16,6 +17,41 @@ import Testing
             #expect(rahf_model_heatmap_size(model) == UInt32(info.heatmapSize))
         }
         try Library.withFullResult { #expect(String(cString: rahf_result_model_digest($0)) == info.digest) }
+    }
+
+    /// Each precision gives the Swift predictor's bits and digest in it; what is no precision is refused and changes nothing.
+    @Test(arguments: [
+        (RAHF_PRECISION_FLOAT32, Precision.float32), (RAHF_PRECISION_BFLOAT16, .bfloat16), (RAHF_PRECISION_INT8, .int8),
+    ])
+    func thePrecisionIsWhatTheSetterSays(code: Int, precision: Precision) throws {
+        // The shipped model: the fixtures' layers are too narrow to be rounded.
+        let folder = "\(Fixtures.repository)/Models/rahf-mini"
+        let swift = try Predictor.load(folder: folder, options: .init(precision: precision))
+        let file = try Library.bytes(Library.picture)
+        let expected = try swift.predict([
+            PredictionItem(encodedImage: file, prompt: "a red cat", outputs: [.scores])
+        ])[0].get()
+        let options = rahf_model_options_new()
+        defer { rahf_model_options_free(options) }
+        #expect(rahf_model_options_set_precision(options, Int32(code)) == Library.ok)
+        for wrong: Int32 in [-1, 3, .max] {
+            #expect(rahf_model_options_set_precision(options, wrong) == Library.invalidRequest)
+            #expect(Library.lastError.contains("precision is \(wrong)"))
+        }
+        try Library.withModel(folder, options) { model in
+            #expect(String(cString: rahf_model_digest(model)) == swift.info.digest)
+            #expect(
+                String(cString: rahf_model_digest(model)).hasSuffix("+\(precision.rawValue)")
+                    == (precision != .float32 && precision.isAvailable))
+            try Library.withRequest { request in
+                #expect(Library.add(request, file, "a red cat", RAHF_OUTPUT_SCORES) == Library.ok)
+                try Library.withResult(model, request) { result in
+                    let actual = try PredictionTests.prediction(result, 0)
+                    #expect(actual.scores == expected.scores)
+                    #expect(String(cString: rahf_result_model_digest(result)) == swift.info.digest)
+                }
+            }
+        }
     }
 
     /// The weights at every alignment, as a caller's memory may have.

@@ -11,7 +11,7 @@ extension KernelTests {
             (1, 1, 1), (2, 7, 3), (7, 17, 65), (13, 257, 31), (5, 769, 130), (197, 66, 33), (1, 1601, 64),
         ]
 
-        private static func bfloat16(_ x: Float) -> Double {
+        static func bfloat16(_ x: Float) -> Double {
             let bits = x.bitPattern
             return Double(Float(bitPattern: (bits + 0x7fff + (bits >> 16) & 1) & 0xffff_0000))
         }

@@ -106,22 +106,27 @@ extension KernelTests {
             }
         }
 
-        /// A 3 x 3 convolution of a 5 x 7 map, against the sum written out.
-        @Test func indirectProductIsAConvolution() {
+        /// A 3 x 3 convolution of a 5 x 7 map, against the sum written out; in bfloat16 of the rounded operands.
+        @Test(arguments: [Int32(RK_FLOAT32.rawValue), Int32(RK_BFLOAT16.rawValue)], [19, 801])
+        func indirectProductIsAConvolution(precision: Int32, depth k: Int) {
+            let round = { (x: [Float]) in
+                precision == Int32(RK_FLOAT32.rawValue) ? x : x.map { Float(Precisions.bfloat16($0)) }
+            }
             withEveryInstructionSet { name in
-                let (height, width, k, n) = (5, 7, 19, 21)
+                let (height, width, n) = (5, 7, 21)
                 let m = height * width
                 var values = KernelValues(seed: 6)
-                let (x, weights, zeros) = (
+                let (unrounded, weights, zeros) = (
                     values.array(m * k), values.array(9 * k * n), [Float](repeating: 0, count: k)
                 )
+                let x = round(unrounded)
                 let residual = values.array(m * n)
                 var offsets: [Int64] = []
                 var expected = [Double](repeating: 0, count: m * n)
                 var matrices: [Float] = []
                 for tap in 0..<9 {
                     let weight = Array(weights[(tap * k * n)..<((tap + 1) * k * n)])
-                    matrices += packed(weight, k: k, n: n)
+                    matrices += packed(weight, (n, 1), k: k, n: n, precision)
                     for row in 0..<m {
                         let (y, z) = (row / width + tap / 3 - 1, row % width + tap % 3 - 1)
                         guard (0..<height).contains(y), (0..<width).contains(z) else {
@@ -130,7 +135,7 @@ extension KernelTests {
                         }
                         let source = (y * width + z) * k
                         offsets.append(Int64(source))
-                        let part = product(Array(x[source..<(source + k)]), weight, m: 1, k: k, n: n)
+                        let part = product(Array(x[source..<(source + k)]), round(weight), m: 1, k: k, n: n)
                         for j in 0..<n { expected[row * n + j] += part[j] }
                     }
                 }
@@ -142,15 +147,16 @@ extension KernelTests {
                         var tail = rk_epilogue(
                             bias: nil, residual: residual.baseAddress, residual_stride: 0, activation: 0)
                         for (m0, m1) in zip(rows, rows.dropFirst()) {
-                            rk_gemm_indirect(
-                                x, offsets, Int64(m), zeros, 9, Array(0..<9), matrices, Int64(k), Int64(n), &c, targets,
+                            rk_gemm_indirect_as(
+                                precision, unrounded, offsets, Int64(m), zeros, 9, Array(0..<9), matrices, Int64(k),
+                                Int64(n), &c, targets,
                                 Int64(m0), Int64(m1), 0, panels(n), &tail)
                         }
                     }
                     return c
                 }
                 let whole = run([0, m])
-                expectClose(whole, expected.map { Float($0) }, absolute: 2e-5, name)
+                expectClose(whole, expected.map { Float($0) }, absolute: 4e-6 * Float(k).squareRoot(), name)
                 #expect(whole == run(Array(0...m)), "\(name): rows alone")
             }
         }

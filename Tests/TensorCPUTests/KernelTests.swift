@@ -46,6 +46,14 @@ struct KernelValues {
         return result
     }
 
+    /// The k x n matrix whose element (i, j) is b[i * strides.0 + j * strides.1].
+    static func packed(_ b: [Float], _ strides: (Int, Int), k: Int, n: Int, _ precision: Int32) -> [Float] {
+        var result = [Float](repeating: .nan, count: Int(rk_packed_words(precision, Int64(k), Int64(n))))
+        rk_pack_as(
+            precision, b, Int64(strides.0), Int64(strides.1), Int64(k), Int64(n), &result, 0, panels(n))
+        return result
+    }
+
     static func panels(_ n: Int) -> Int64 {
         (Int64(n) + rk_panel_width() - 1) / rk_panel_width()
     }

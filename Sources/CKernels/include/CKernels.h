@@ -58,13 +58,13 @@ void rk_pack_as(int32_t precision, const float *b, int64_t k_stride, int64_t n_s
 void rk_gemm_as(int32_t precision, const float *a, int64_t lda, const float *packed, int64_t k, int64_t n, float *c,
                 int64_t ldc, int64_t m0, int64_t m1, int64_t p0, int64_t p1, const rk_epilogue *epilogue);
 
-/// The product behind convolutions. Row m of tap t is the k floats at base + row_offsets[t * row_count + m], or zeros
-/// when that offset is -1; tap t multiplies the packed matrix tap_index[t]. Row m of the result lies at
-/// c + c_offsets[m], its residual at residual + c_offsets[m].
-void rk_gemm_indirect(const float *base, const int64_t *row_offsets, int64_t row_count, const float *zeros,
-                      int64_t taps, const int32_t *tap_index, const float *packed, int64_t k, int64_t n, float *c,
-                      const int64_t *c_offsets, int64_t m0, int64_t m1, int64_t p0, int64_t p1,
-                      const rk_epilogue *epilogue);
+/// The product behind convolutions, in float32 or bfloat16. Row m of tap t is the k floats at
+/// base + row_offsets[t * row_count + m], or zeros when that offset is -1; tap t multiplies the packed matrix
+/// tap_index[t]. Row m of the result lies at c + c_offsets[m], its residual at residual + c_offsets[m].
+void rk_gemm_indirect_as(int32_t precision, const float *base, const int64_t *row_offsets, int64_t row_count,
+                         const float *zeros, int64_t taps, const int32_t *tap_index, const float *packed, int64_t k,
+                         int64_t n, float *c, const int64_t *c_offsets, int64_t m0, int64_t m1, int64_t p0, int64_t p1,
+                         const rk_epilogue *epilogue);
 
 /// A 3 x 3 convolution of stride 1 over one map `[height, width, inputs]`.
 typedef struct {
@@ -92,10 +92,11 @@ void rk_winograd(const rk_winograd_map *map, const float *x, const float *zeros,
 /// Scratch floats for `rk_attention` over that many keys.
 int64_t rk_attention_scratch(int64_t keys);
 /// One head, query rows [q0, q1): out = softmax(scale * q kT + bias) v. `k_packed` packs kT (d x keys), `v_packed`
-/// packs v (keys x d). `bias` may be null.
-void rk_attention(const float *q, int64_t q_stride, const float *k_packed, const float *v_packed, int64_t keys,
-                  int64_t d, float scale, const float *bias, int64_t bias_stride, float *out, int64_t out_stride,
-                  int64_t q0, int64_t q1, float *scratch);
+/// packs v (keys x d), both in `precision`, RK_FLOAT32 or RK_BFLOAT16, which both products round their rows to; the
+/// softmax is float32. `bias` may be null.
+void rk_attention(int32_t precision, const float *q, int64_t q_stride, const float *k_packed, const float *v_packed,
+                  int64_t keys, int64_t d, float scale, const float *bias, int64_t bias_stride, float *out,
+                  int64_t out_stride, int64_t q0, int64_t q1, float *scratch);
 
 /// Row-wise softmax; x and y may be the same.
 void rk_softmax_rows(const float *x, float *y, int64_t rows, int64_t n, int64_t stride);
