@@ -3,7 +3,7 @@
     python Scripts/photographs/collect.py ROOT DIR
 
 ROOT holds the unpacked packages (see Scripts/photographs.sh). catalogue.jsonl beside this file says which photographs,
-from where, by whom, under which licence, in which part, and what is written about them. Test photographs are never used
+from where, by whom, under which licence (for GCompris, what the README beside the pictures says), in which part, and what is written about them. Test photographs are never used
 for training or for choosing a checkpoint.
 """
 
@@ -75,10 +75,8 @@ def main(root: pathlib.Path, target: pathlib.Path) -> None:
             picture.save(folder / row["file"], compress_level=6)
         caption = {key: row[key] for key in ("file", "caption", "short", "swaps")}
         captions.setdefault(row["split"], []).append(json.dumps(caption, ensure_ascii=False))
-        licences.append(
-            f"| {row['file']} | {row['split']} | {row['author']} | {row['licence']} "
-            f"| {row['package']}: {row['member'].split('/')[-1]} |"
-        )
+        origin = f"{row['package']}: {row['member'].split('/')[-1]}" + (f", {row['source']}" if "source" in row else "")
+        licences.append(f"| {row['file']} | {row['split']} | {row['author']} | {row['licence']} | {origin} |")
     for split, lines in captions.items():
         (target / split / "captions.jsonl").write_text("\n".join(lines) + "\n")
         print(f"{target / split}: {len(lines)} photographs")
