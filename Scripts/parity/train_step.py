@@ -107,7 +107,7 @@ def loss_of(model, values, dtype=torch.float64):
 
     def features(task):
         states = shared if model.multi else model.encode(visual, [model.tokens(p, task) for p in prompts])[0]
-        return model.feature_map(states)
+        return model.feature_map(states, pixels)
 
     logits = {kind: model.head("heatmap", kind).logits(features(kind)) for kind in HEATMAPS}
     total = 0
@@ -217,7 +217,7 @@ def main():
                                    options.vocabulary, seed=7, tries=1)
         values = make_data(options.work / "step-data", Reference.load(folder).config["image"]["size"])
         stage = {"name": "step", "steps": 1, "pairs": 2, "singles": 0, "learning_rate": RATE, "schedule": "constant",
-                 "warm_up": 0, "losses": LOSSES, "augmentation": {"crop": 0, "jitter": 0, "grey": 0, "flip": 0}}
+                 "warm_up": 0, "exact_convolutions": True, "losses": LOSSES, "augmentation": {"crop": 0, "jitter": 0, "grey": 0, "flip": 0}}
         train = options.work / "step.json"
         train.write_text(json.dumps({"optimizer": OPTIMIZER, "stages": [stage]}))
         out = options.work / "step-run"

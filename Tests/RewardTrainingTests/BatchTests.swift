@@ -43,11 +43,11 @@ import Testing
         }
     }
 
-    @Test func cropsCutImagesAndMapsAlike() throws {
+    @Test(arguments: [0, 0.5, 1]) func cropsCutImagesAndMapsAlike(turn: Double) throws {
         let stage = StageConfig(
             name: "crops", steps: 1, crop: 32, bypassTransformers: true, pairs: 4, singles: 0,
             scores: [.plausibility], heatmaps: [.implausibility],
-            augmentation: .init(crop: 0, jitter: 0, grey: 0, flip: 0.5))
+            augmentation: .init(crop: 0, jitter: 0, grey: 0, flip: 0.5, turn: turn))
         let maker = try maker(stage)
         for pass in 0..<5 {
             let batch = try maker.batch(pass)
@@ -65,9 +65,31 @@ import Testing
         }
     }
 
+    @Test func aTurnedCropIsTheSameCropWithRowsAndColumnsExchanged() throws {
+        func crops(_ turn: Double) throws -> TrainingBatch {
+            try maker(
+                StageConfig(
+                    name: "crops", steps: 1, crop: 32, bypassTransformers: true, pairs: 3, singles: 0,
+                    augmentation: .init(crop: 0, jitter: 0, grey: 0, flip: 0.5, turn: turn))
+            ).batch(0)
+        }
+        let (plain, turned) = (try crops(0), try crops(1))
+        #expect(plain.scores[.plausibility] == turned.scores[.plausibility] && plain.pixels != turned.pixels)
+        for item in 0..<6 {
+            for (row, column) in [(0, 31), (7, 3), (20, 20), (31, 12)] {
+                for channel in 0..<3 {
+                    #expect(
+                        turned.pixels[((item * 32 + row) * 32 + column) * 3 + channel]
+                            == plain.pixels[((item * 32 + column) * 32 + row) * 3 + channel])
+                }
+            }
+        }
+    }
+
     @Test func wholeImagesAreCutAndMirroredWithTheirMaps() throws {
         let stage = StageConfig(
-            name: "whole", steps: 1, pairs: 2, singles: 3, augmentation: .init(crop: 1, jitter: 0, grey: 0, flip: 0.5))
+            name: "whole", steps: 1, pairs: 2, singles: 3,
+            augmentation: .init(crop: 1, jitter: 0, grey: 0, flip: 0.5, turn: 1))
         let maker = try maker(stage)
         for pass in 0..<4 {
             // A square of 3 cells whose edges fall between pixels.

@@ -100,6 +100,9 @@ public struct StageConfig: Codable, Sendable, Equatable {
     /// Pairs whose damage changes less than this share of the masked pixels are passed over in crops. The default is
     /// 0.1.
     public var visibleShare: Float
+    /// True computes convolutions plainly, without Winograd's transform, whose rounding is larger: slower, for comparing
+    /// a step with another implementation's. The default is false.
+    public var exactConvolutions: Bool
 
     public struct RateFactor: Codable, Sendable, Equatable {
         public var pattern: String
@@ -118,7 +121,7 @@ public struct StageConfig: Codable, Sendable, Equatable {
         warmUp: Int = 100, finalFactor: Double = 0, losses: LossConfig = .init(),
         scores: [ScoreKind] = ScoreKind.allCases, heatmaps: [HeatmapKind] = HeatmapKind.allCases,
         freeze: [String] = [], learningRateFactors: [RateFactor] = [], augmentation: AugmentationConfig = .init(),
-        visibleShare: Float = 0.1
+        visibleShare: Float = 0.1, exactConvolutions: Bool = false
     ) {
         self.name = name
         self.steps = steps
@@ -141,6 +144,7 @@ public struct StageConfig: Codable, Sendable, Equatable {
         self.learningRateFactors = learningRateFactors
         self.augmentation = augmentation
         self.visibleShare = visibleShare
+        self.exactConvolutions = exactConvolutions
     }
 
     /// Items of one pass.
@@ -205,11 +209,16 @@ public struct AugmentationConfig: Codable, Sendable, Equatable {
     public var grey: Double
     /// Left and right exchanged: not the paper's, and wrong for prompts that say left or right. The default is 0.
     public var flip: Double
+    /// Rows and columns exchanged, in crops around damage alone; with `flip`, quarter turns. The default is 0.
+    public var turn: Double
 
-    public init(crop: Double = 0.5, jitter: Double = 0.1, grey: Double = 0.1, flip: Double = 0) {
+    public init(
+        crop: Double = 0.5, jitter: Double = 0.1, grey: Double = 0.1, flip: Double = 0, turn: Double = 0
+    ) {
         self.crop = crop
         self.jitter = jitter
         self.grey = grey
         self.flip = flip
+        self.turn = turn
     }
 }

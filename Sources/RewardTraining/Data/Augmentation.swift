@@ -8,6 +8,8 @@ package struct Augmentation {
     package var jitter: Jitter?
     package var grey = false
     package var flip = false
+    /// Rows and columns exchanged; after `flip`. Crops only.
+    package var turn = false
 
     package struct Jitter {
         var brightness: Float
@@ -30,6 +32,7 @@ package struct Augmentation {
         if random.chance(config.jitter) { jitter = drawn }
         grey = random.chance(config.grey)
         flip = random.chance(config.flip)
+        turn = random.chance(config.turn) && !wholeImage
     }
 
     /// Changes colours of `[side, side, 3]` in [0, 1].
@@ -51,6 +54,18 @@ package struct Augmentation {
                     values.swapAt(
                         (row * side + column) * channels + channel,
                         (row * side + side - 1 - column) * channels + channel)
+                }
+            }
+        }
+    }
+
+    /// Exchanges rows and columns of `[side, side, channels]`.
+    package static func transpose(_ values: inout [Float], side: Int, channels: Int) {
+        for row in 0..<side {
+            for column in 0..<row {
+                for channel in 0..<channels {
+                    values.swapAt(
+                        (row * side + column) * channels + channel, (column * side + row) * channels + channel)
                 }
             }
         }

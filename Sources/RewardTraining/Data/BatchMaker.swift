@@ -260,6 +260,10 @@ package final class BatchMaker {
                 normalise(&pixels)
             }
             if augmentation.flip { Augmentation.mirror(&map, side: cells, channels: 1) }
+            if augmentation.turn {
+                Augmentation.transpose(&pixels, side: side, channels: 3)
+                Augmentation.transpose(&map, side: cells, channels: 1)
+            }
             return Item(
                 pixels: pixels, maps: [.implausibility: map], scores: [.plausibility: score],
                 entry: data.entries[entry])

@@ -31,7 +31,7 @@ package final class LossProgram {
         do {
             program = try engine.compile(
                 graph.network.graph, outputs: graph.parts.map(\.value) + graph.gradients.map(\.value),
-                variables: variables)
+                variables: variables, exactConvolutions: stage.exactConvolutions)
         } catch { throw .engine(error.description) }
         inputs = Inputs(program)
     }
