@@ -119,7 +119,6 @@ import Testing
 
     /// The flag decides what products compute in, and what info and each result say of it.
     @Test(arguments: Precision.allCases) func thePrecisionFlagReachesTheModel(precision: Precision) throws {
-        defer { removeFolder() }
         struct Line: Decodable {
             struct Maker: Decodable {
                 var digest: String
@@ -146,7 +145,6 @@ import Testing
     }
 
     @Test(arguments: ["float16", "", "BFLOAT16"]) func anUnknownPrecisionIsWrongUsage(text: String) {
-        defer { removeFolder() }
         let run = RAHFProcess.run(
             "score --model \(model) --precision '\(text)' --prompt x \(picture)", errors: "2>&1")
         #expect(run.code == 64)
