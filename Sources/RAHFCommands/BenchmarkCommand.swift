@@ -22,7 +22,7 @@ struct BenchmarkCommand: ParsableCommand {
 
     func run() throws {
         let predictor = try modelOptions.load()
-        var item = try PredictionItem(encodedImage: try readFile(image), prompt: prompt, outputs: [])
+        var item = try PredictionItem(encodedImage: try WholeFile.read(image), prompt: prompt, outputs: [])
         let promptWords = prompt.split(separator: " ")
         while let line = readLine() {
             let words = line.split(separator: " ")

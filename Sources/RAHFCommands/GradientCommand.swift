@@ -36,10 +36,10 @@ struct GradientCommand: ParsableCommand {
         }
         let scorer = try scorerOptions.load()
         let item = try PredictionItem(
-            encodedImage: try readFile(image), prompt: prompt, outputs: [], objective: objective)
+            encodedImage: try WholeFile.read(image), prompt: prompt, outputs: [], objective: objective)
         let prediction = try scorer.predict([item])[0].get()
         guard let gradient = prediction.gradient else { throw Failure(.internalError, "no gradient came back") }
-        try writeFile(NPYEncoder.encode(gradient.values, shape: [3, gradient.height, gradient.width]), to: out)
+        try WholeFile.write(NPYEncoder.encode(gradient.values, shape: [3, gradient.height, gradient.width]), to: out)
         print(
             JSON.object([
                 ("image", .string(image)), ("prompt", .string(prompt)), ("objective", .number(gradient.objective)),
@@ -80,7 +80,7 @@ struct GradientCommand: ParsableCommand {
 
     static func loadMask(_ path: String) throws(Failure) -> Heatmap {
         let decoded: DecodedImage
-        let bytes = try readFile(path)
+        let bytes = try WholeFile.read(path)
         do { decoded = try ImageDecoder.decode(bytes) } catch {
             throw Failure(Failure(error).code, "\(path): \(error)")
         }

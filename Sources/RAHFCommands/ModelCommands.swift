@@ -28,7 +28,7 @@ struct CreateCommand: ParsableCommand {
         guard let variant = ModelConfig.Variant(rawValue: variant) else {
             throw ValidationError("--variant is multi_head or augmented_prompt, not '\(variant)'")
         }
-        let vocabulary = try readFile(tokenizer)
+        let vocabulary = try WholeFile.read(tokenizer)
         let pieces = try Tokenizer(modelPath: tokenizer).vocabularySize
         let config: ModelConfig =
             switch preset {

@@ -97,7 +97,7 @@ struct ScoreCommand: ParsableCommand {
             return images.map { Entry(image: $0, prompt: prompt) }
         }
         guard prompt == nil, images.isEmpty else { throw ValidationError("--list brings its own images and prompts") }
-        let entries = try Self.parseList(try readFile(list), name: list)
+        let entries = try Self.parseList(try WholeFile.read(list), name: list)
         guard !entries.isEmpty else { throw ValidationError("\(list) lists no image") }
         return entries
     }
@@ -124,7 +124,7 @@ struct ScoreCommand: ParsableCommand {
             do throws(Failure) {
                 items.append(
                     try PredictionItem(
-                        encodedImage: try readFile(entry.image), prompt: entry.prompt, outputs: wanted))
+                        encodedImage: try WholeFile.read(entry.image), prompt: entry.prompt, outputs: wanted))
                 positions.append(reports.count)
                 reports.append(
                     Report(
@@ -153,7 +153,7 @@ struct ScoreCommand: ParsableCommand {
             guard let map = maps[kind] else { continue }
             let path =
                 "\(heatmapsTo.hasSuffix("/") ? heatmapsTo : heatmapsTo + "/")\(name).\(kind.rawValue).\(heatmapFormat.rawValue)"
-            try writeFile(
+            try WholeFile.write(
                 heatmapFormat == .png
                     ? PNGEncoder.encode(map) : NPYEncoder.encode(map.values, shape: [map.height, map.width]),
                 to: path)

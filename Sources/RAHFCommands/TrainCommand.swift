@@ -49,7 +49,7 @@ struct TrainCommand: ParsableCommand {
             throw ValidationError("--threads is \(threads); it must be 1 to \(Predictor.Options.maximumThreads)")
         }
         let threads = Predictor.Options(threads: threads).threads
-        let settings = try TrainingConfig(json: try readFile(config))
+        let settings = try TrainingConfig(json: try WholeFile.read(config))
         let start = try ModelFolder(path: model)
         let text = ModelText(config: start.config, tokenizer: try Tokenizer(modelPath: start.vocabularyPath))
         let options = TrainingData.Options(

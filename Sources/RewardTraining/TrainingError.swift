@@ -12,7 +12,7 @@ public enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The folder holds a run that began otherwise.
     case otherRun(path: String, reason: String)
     case malformedCheckpoint(path: String, reason: String)
-    case file(path: String, reason: String)
+    case file(Failure)
     case feedback(FeedbackDataError)
     case weights(WeightsError)
     /// An image of the data set could not be read.
@@ -31,7 +31,7 @@ public enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
         case .otherRun(let path, let reason):
             "\(path) holds another run: \(reason); choose another folder, or give what it was started with"
         case .malformedCheckpoint(let path, let reason): "\(path) is not a checkpoint that can be used: \(reason)"
-        case .file(let path, let reason): "\(path): \(reason)"
+        case .file(let failure): failure.message
         case .feedback(let error): error.description
         case .weights(let error): error.description
         case .image(let path, let reason): "\(path): \(reason)"

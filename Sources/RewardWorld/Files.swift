@@ -36,14 +36,3 @@ final class LineFile {
         }
     }
 }
-
-/// Writes a whole file; a data set without its lists is known to be unfinished, so no temporary name is needed.
-func writeFile(_ bytes: [UInt8], to path: String) throws(Failure) {
-    guard let file = fopen(path, "wbe") else { throw systemFailure(path) }
-    let written = fwrite(bytes, 1, bytes.count, file) == bytes.count
-    guard fclose(file) == 0, written else { throw systemFailure(path) }
-}
-
-private func systemFailure(_ path: String) -> Failure {
-    Failure(.fileError, "\(path): \(String(cString: strerror(errno)))")
-}

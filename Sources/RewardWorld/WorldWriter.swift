@@ -107,11 +107,11 @@ package enum WorldWriter {
 
     private static func write(_ picture: WorldPicture, _ folder: String) throws -> Line {
         let png = PNGEncoder.encode(picture.image, effort: .fast)
-        try writeFile(png, to: "\(folder)/\(picture.annotated.filename)")
+        try WholeFile.write(png, to: "\(folder)/\(picture.annotated.filename)")
         for (map, name) in [
             (picture.mask, picture.truth.mask), (picture.misalignmentMask, picture.truth.misalignmentMask),
         ] {
-            if let map, let name { try writeFile(PNGEncoder.encode(map, effort: .fast), to: "\(folder)/\(name)") }
+            if let map, let name { try WholeFile.write(PNGEncoder.encode(map, effort: .fast), to: "\(folder)/\(name)") }
         }
         let record: [UInt8]
         do {

@@ -17,7 +17,7 @@ struct DemoCommand: ParsableCommand {
     var out = "demo"
 
     func run() throws {
-        let entries = try ScoreCommand.parseList(try readFile(list), name: list)
+        let entries = try ScoreCommand.parseList(try WholeFile.read(list), name: list)
         guard !entries.isEmpty else { throw ValidationError("\(list) lists no image") }
         let folder = list.lastIndex(of: "/").map { String(list[...$0]) } ?? ""
         try makeFolders(out)
@@ -31,7 +31,7 @@ struct DemoCommand: ParsableCommand {
         for entry in entries {
             items.append(
                 try PredictionItem(
-                    encodedImage: try readFile(folder + entry.image), prompt: entry.prompt,
+                    encodedImage: try WholeFile.read(folder + entry.image), prompt: entry.prompt,
                     objective: Objective(scoreWeights: [.overall: 1])))
         }
         let clock = ContinuousClock()
@@ -47,7 +47,7 @@ struct DemoCommand: ParsableCommand {
                 try card(entry, items[index].image, try results[index].get()))
         }
         let page = "\(out)/index.html"
-        try writeFile(Array(DemoPage(model: remote.info, cards: cards).html.utf8), to: page)
+        try WholeFile.write(Array(DemoPage(model: remote.info, cards: cards).html.utf8), to: page)
         try server.stop()
         print("The server drained and stopped. The pictures are in \(out); open \(page) in a browser.")
         if !predictor.info.config.trained {
@@ -66,10 +66,10 @@ struct DemoCommand: ParsableCommand {
         let name = stem(entry.image)
         var card = DemoPage.Card(
             picture: "\(name).png", prompt: entry.prompt, overlays: [], prediction: prediction)
-        try writeFile(PNGEncoder.encode(image), to: "\(out)/\(card.picture)")
+        try WholeFile.write(PNGEncoder.encode(image), to: "\(out)/\(card.picture)")
         func add(_ title: String, _ kind: String, _ map: Heatmap) throws {
             let file = "\(name).\(kind).png"
-            try writeFile(PNGEncoder.encode(HeatmapOverlay.draw(map, over: image)), to: "\(out)/\(file)")
+            try WholeFile.write(PNGEncoder.encode(HeatmapOverlay.draw(map, over: image)), to: "\(out)/\(file)")
             card.overlays.append((title, file))
         }
         for kind in HeatmapKind.allCases {

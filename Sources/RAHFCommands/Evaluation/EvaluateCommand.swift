@@ -80,7 +80,7 @@ struct EvaluateCommand: ParsableCommand {
         }
         let view = EvaluationReport(result)
         progress?.hide()
-        if let report { try writeFile(Array(view.page.utf8), to: report) }
+        if let report { try WholeFile.write(Array(view.page.utf8), to: report) }
         print(format == .json ? view.json.text : view.text)
     }
 }
@@ -93,18 +93,18 @@ struct DataPlace {
 
     /// - Throws: when the path does not exist, or is a folder without a TFRecord file.
     init(_ path: String) throws {
-        guard isFolder(path) else {
+        guard Folders.isFolder(path) else {
             files = [path]
             folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
             return
         }
         folder = path
-        files = try namesIn(path).filter { $0.hasSuffix(".tfrecord") }.sorted().map { "\(path)/\($0)" }
+        files = try Folders.names(path).filter { $0.hasSuffix(".tfrecord") }.map { "\(path)/\($0)" }
         guard !files.isEmpty else { throw Failure(.fileError, "\(path): there is no .tfrecord file in this folder") }
     }
 
     var imageFolder: String {
-        isFolder("\(folder)/images") ? "\(folder)/images" : folder
+        Folders.isFolder("\(folder)/images") ? "\(folder)/images" : folder
     }
 
     /// A file of the folder, if it is there.

@@ -128,7 +128,7 @@ struct EvaluationRunner {
                     throw FeedbackDataError(
                         file: entry.file, record: entry.index, .missingPrompt(stem: entry.record.stem))
                 }
-                return try PredictionItem(encodedImage: try readFile(path), prompt: prompt)
+                return try PredictionItem(encodedImage: try WholeFile.read(path), prompt: prompt)
             }
         }
         var items: [PredictionItem] = []

@@ -49,8 +49,8 @@ struct ConsolidateCommand: ParsableCommand {
         if let report {
             try makeFolders(report)
             let view = StatisticsReport(statistics: statistics, leftOut: leftOut, source: annotations)
-            try writeFile(Array(view.json.text.utf8) + [0x0a], to: "\(report)/statistics.json")
-            try writeFile(Array(view.page.utf8), to: "\(report)/statistics.html")
+            try WholeFile.write(Array(view.json.text.utf8) + [0x0a], to: "\(report)/statistics.json")
+            try WholeFile.write(Array(view.page.utf8), to: "\(report)/statistics.html")
         }
         print("\(out): \(writer.count) records\(leftOut.total == 0 ? "" : "; left out: \(leftOut.summary)")")
     }

@@ -106,7 +106,7 @@ enum LoadImages {
     }
 
     static func make(file: String?, sizes: [(width: Int, height: Int)]) throws -> [Image] {
-        let original = try file.map { try PredictionItem(encodedImage: try readFile($0), prompt: "a").image }
+        let original = try file.map { try PredictionItem(encodedImage: try WholeFile.read($0), prompt: "a").image }
         guard !sizes.isEmpty else { return [original ?? pattern(width: 512, height: 512)] }
         return sizes.map { width, height in
             guard let original else { return pattern(width: width, height: height) }

@@ -18,7 +18,7 @@ struct BenchmarkMasksCommand: ParsableCommand {
 
     func run() throws {
         let options = try maskArguments.options()
-        let map = try NPYDecoder.heatmap(try readFile(heatmap))
+        let map = try NPYDecoder.heatmap(try WholeFile.read(heatmap))
         while let line = readLine() {
             guard let count = Int(line), (1...100_000).contains(count) else {
                 throw ValidationError("a line is a number of repeats, not '\(line)'")
@@ -32,7 +32,7 @@ struct BenchmarkMasksCommand: ParsableCommand {
                 }
                 seconds.append(.number(Float(time / .seconds(1))))
             }
-            if let mask { try writeFile(PNGEncoder.encode(mask), to: out) }
+            if let mask { try WholeFile.write(PNGEncoder.encode(mask), to: out) }
             print(JSON.object([("seconds", .array(seconds))]).text)
             fflush(nil)
         }

@@ -86,7 +86,7 @@ struct HeatmapFolder: HeatmapSource {
 
     private func read(_ base: String) throws(Failure) -> Heatmap {
         if access("\(base).npy", F_OK) == 0 {
-            let bytes = try readFile("\(base).npy")
+            let bytes = try WholeFile.read("\(base).npy")
             do { return try NPYDecoder.heatmap(bytes) } catch {
                 throw Failure(.invalidRequest, "\(base).npy: \(error)")
             }

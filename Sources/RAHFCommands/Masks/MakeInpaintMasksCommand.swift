@@ -55,7 +55,7 @@ struct MakeInpaintMasksCommand: AsyncParsableCommand {
         let scorer = heatmaps == nil || template != nil ? try scorerOptions.load() : nil
         let source: any HeatmapSource
         if let heatmaps {
-            _ = try listFolder(heatmaps)
+            _ = try Folders.names(heatmaps)
             source = HeatmapFolder(path: heatmaps)
         } else if let scorer {
             source = PredictedHeatmaps(scorer: scorer)

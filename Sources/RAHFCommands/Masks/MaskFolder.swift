@@ -34,7 +34,7 @@ struct MaskFolder {
         self.stems = stems
         let index = "\(path)/regions.json"
         if access(index, F_OK) == 0 {
-            let bytes = try readFile(index)
+            let bytes = try WholeFile.read(index)
             guard let found = try? JSONDecoder().decode(Index.self, from: Data(bytes)), found.tool == Self.tool else {
                 throw Failure(.fileError, "\(index) was not written by \(Self.tool): choose another folder")
             }
@@ -53,14 +53,14 @@ struct MaskFolder {
         let pending = JSON.object([
             ("tool", .string(Self.tool)), ("complete", .bool(false)), ("stems", .array(all.map { .string($0) })),
         ])
-        try writeFile(Array((pending.text + "\n").utf8), to: index)
+        try WholeFile.write(Array((pending.text + "\n").utf8), to: index)
     }
 
     static let tool = "make-inpaint-masks"
 
     /// Writes a file under the folder; its name may start with a subfolder's.
     mutating func write(_ bytes: [UInt8], _ name: String) throws(Failure) {
-        try writeFile(bytes, to: "\(path)/\(name)")
+        try WholeFile.write(bytes, to: "\(path)/\(name)")
         written.insert(name)
     }
 
@@ -70,7 +70,7 @@ struct MaskFolder {
             "{" + JSON.object([("tool", .string(Self.tool)), ("complete", .bool(true))] + header).text.dropFirst()
         text.removeLast()
         text += ",\"images\":[\n" + images.map(\.text).joined(separator: ",\n") + "\n]}\n"
-        try writeFile(Array(text.utf8), to: "\(path)/regions.json")
+        try WholeFile.write(Array(text.utf8), to: "\(path)/regions.json")
         for name in try Self.files(in: path, of: earlier.union(stems)) where !written.contains(name) {
             unlink("\(path)/\(name)")
         }
@@ -81,7 +81,7 @@ struct MaskFolder {
     /// What a run writes for these stems: masks `<stem>.png` and `<stem>.<number>.png`, and files of the subfolders.
     /// Candidates are not listed: each costs an inpainter's run, and none is read again.
     private static func files(in path: String, of stems: Set<String>) throws(Failure) -> [String] {
-        var files = try listFolder(path, missingIsEmpty: true).filter { name in
+        var files = try Folders.names(path, missingIsEmpty: true).filter { name in
             guard name.hasSuffix(".png") else { return false }
             let base = stem(name)
             if stems.contains(base) { return true }
@@ -89,7 +89,7 @@ struct MaskFolder {
             return stems.contains(String(base[..<dot]))
         }
         for subfolder in [previews, results, sheets] {
-            files += try listFolder("\(path)/\(subfolder)", missingIsEmpty: true).filter { stems.contains(stem($0)) }
+            files += try Folders.names("\(path)/\(subfolder)", missingIsEmpty: true).filter { stems.contains(stem($0)) }
                 .map { "\(subfolder)/\($0)" }
         }
         return files

@@ -35,7 +35,7 @@ struct MaskInputArguments: ParsableArguments {
         }
         var inputs: [MaskInput]
         if let list {
-            inputs = try Self.parse(try readFile(list), name: list)
+            inputs = try Self.parse(try WholeFile.read(list), name: list)
         } else if let folder {
             inputs = try Self.pictures(in: folder).map { MaskInput(image: $0) }
         } else {
@@ -69,7 +69,7 @@ struct MaskInputArguments: ParsableArguments {
     }
 
     private static func pictures(in folder: String) throws -> [String] {
-        try listFolder(folder).filter { name in
+        try Folders.names(folder).filter { name in
             [".png", ".jpg", ".jpeg", ".webp"].contains { name.lowercased().hasSuffix($0) } && !name.hasPrefix(".")
         }.map { folder.hasSuffix("/") ? folder + $0 : "\(folder)/\($0)" }
     }
@@ -85,21 +85,4 @@ func parseLines<Line: Decodable>(_ bytes: [UInt8], name: String, _ type: Line.Ty
         }
     }
     return lines
-}
-
-/// The names in a folder, sorted by their bytes; none when it does not exist and `missingIsEmpty`.
-func listFolder(_ path: String, missingIsEmpty: Bool = false) throws(Failure) -> [String] {
-    guard let folder = opendir(path) else {
-        if missingIsEmpty, errno == ENOENT { return [] }
-        throw Failure(.fileError, "\(path): \(String(cString: strerror(errno)))")
-    }
-    defer { closedir(folder) }
-    var names: [String] = []
-    while let entry = readdir(folder) {
-        let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
-            String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
-        }
-        if name != ".", name != ".." { names.append(name) }
-    }
-    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
 }

@@ -44,7 +44,7 @@ final class RecordFiles {
 
     /// The numbers of a folder's files, oldest first.
     static func numbers(in folder: String) throws(Failure) -> [Int] {
-        try namesIn(folder).compactMap { name in
+        try Folders.names(folder).compactMap { name in
             guard let number = Int(name.prefix { $0 != "." }), number > 0, name == Self.name(number) else { return nil }
             return number
         }.sorted()

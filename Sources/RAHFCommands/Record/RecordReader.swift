@@ -32,7 +32,7 @@ struct RecordReader {
     init(folder: String) throws(Failure) {
         self.folder = folder
         var files = try RecordFiles.numbers(in: folder).map(RecordFiles.name)
-        for name in try namesIn(folder).sorted() where isFolder("\(folder)/\(name)") {
+        for name in try Folders.names(folder) where Folders.isFolder("\(folder)/\(name)") {
             files += try RecordFiles.numbers(in: "\(folder)/\(name)").map { "\(name)/\(RecordFiles.name($0))" }
         }
         guard !files.isEmpty else { throw Failure(.fileError, "\(folder) has no records (00000001.tfrecord …)") }

@@ -66,7 +66,7 @@ struct RerankCommand: ParsableCommand {
             print(lines[lines.count - 1])
         }
         if let out {
-            try writeFile(Array((lines.joined(separator: "\n") + "\n").utf8), to: "\(out)/ranking.jsonl")
+            try WholeFile.write(Array((lines.joined(separator: "\n") + "\n").utf8), to: "\(out)/ranking.jsonl")
         }
         if failed > 0 {
             writeError("rahf: \(failed) of \(jobs.count) originals failed")
@@ -80,7 +80,7 @@ struct RerankCommand: ParsableCommand {
                 throw ValidationError("--list brings its own originals, masks, prompts and candidates")
             }
             let jobs = try parseLines(
-                try readFile(list), name: list, Job.self,
+                try WholeFile.read(list), name: list, Job.self,
                 "with strings \"original\", \"mask\" and \"prompt\" and a list \"candidates\"")
             guard !jobs.isEmpty else { throw ValidationError("\(list) lists nothing") }
             if let bare = jobs.first(where: { $0.candidates.isEmpty }) {
@@ -123,7 +123,7 @@ struct ResultFolder {
         }
         let isOurs = access("\(path)/ranking.jsonl", F_OK) == 0
         for subfolder in [MaskFolder.results, MaskFolder.sheets] {
-            let files = try listFolder("\(path)/\(subfolder)", missingIsEmpty: true)
+            let files = try Folders.names("\(path)/\(subfolder)", missingIsEmpty: true)
             if !isOurs, let file = files.first {
                 throw Failure(.fileError, "\(path)/\(subfolder)/\(file) exists and no ranking.jsonl beside it does")
             }
@@ -138,11 +138,11 @@ struct ResultFolder {
         for (name, bytes) in try Self.files(report, ranking, original, mask) {
             // A chosen picture of an earlier run may have had another format.
             if name.hasPrefix(MaskFolder.results) {
-                for old in try listFolder("\(path)/\(MaskFolder.results)") where stem(old) == stem(name) {
+                for old in try Folders.names("\(path)/\(MaskFolder.results)") where stem(old) == stem(name) {
                     unlink("\(path)/\(MaskFolder.results)/\(old)")
                 }
             }
-            try writeFile(bytes, to: "\(path)/\(name)")
+            try WholeFile.write(bytes, to: "\(path)/\(name)")
         }
         report.chosenCopy = Self.copyName(report, ranking)
         report.sheet = Self.sheetName(report)
@@ -153,7 +153,7 @@ struct ResultFolder {
         _ report: RankingReport, _ ranking: Ranking, _ original: Image, _ mask: Mask
     ) throws(Failure) -> [(String, [UInt8])] {
         var files = [
-            (copyName(report, ranking), try readFile(ranking.winner?.candidate.path ?? report.original))
+            (copyName(report, ranking), try WholeFile.read(ranking.winner?.candidate.path ?? report.original))
         ]
         if let sheet = RerankSheet(ranking, original: original, mask: mask).picture {
             files.append((sheetName(report), PNGEncoder.encode(sheet)))

@@ -69,10 +69,6 @@ extension Array {
     }
 }
 
-func systemFailure(_ path: String) -> Failure {
-    Failure(.fileError, "\(path): \(String(cString: strerror(errno)))")
-}
-
 /// A file written from its start, in large pieces.
 package final class FileWriter {
     private let file: SystemFile

@@ -1,4 +1,5 @@
 import Glibc
+import RewardModel
 
 /// Images of one or more folders by file stem, found once. Folders inside them are not entered.
 public struct ImageIndex: Sendable {
@@ -13,14 +14,7 @@ public struct ImageIndex: Sendable {
     public init(folders: [String]) throws(FeedbackDataError) {
         self.folders = folders
         for folder in folders {
-            guard let handle = opendir(folder) else {
-                throw FeedbackDataError(file: folder, .unreadable(systemMessage()))
-            }
-            defer { closedir(handle) }
-            while let entry = readdir(handle) {
-                let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
-                    String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
-                }
+            for name in try namesIn(folder) {
                 guard let dot = name.lastIndex(of: "."),
                     Self.extensions.contains(name[name.index(after: dot)...].lowercased())
                 else { continue }
@@ -42,5 +36,12 @@ public struct ImageIndex: Sendable {
             throw FeedbackDataError(file: place, .ambiguousImage(stem: stem, paths: found.sorted()))
         }
         return found[0]
+    }
+}
+
+/// The names in a folder of a data set, sorted by their bytes.
+package func namesIn(_ folder: String) throws(FeedbackDataError) -> [String] {
+    do { return try Folders.names(folder) } catch {
+        throw FeedbackDataError(file: folder, .unreadable(systemMessage()))
     }
 }

@@ -22,12 +22,7 @@ struct NewModelFolder {
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         self.path = path
         guard access(path, F_OK) == 0 else { return }
-        guard let listing = opendir(path) else { throw .outputExists(path: path) }
-        defer { closedir(listing) }
-        var entries = 0
-        while readdir(listing) != nil { entries += 1 }
-        // `.` and `..` are always there.
-        guard entries <= 2 else { throw .outputExists(path: path) }
+        guard (try? Folders.names(path))?.isEmpty == true else { throw .outputExists(path: path) }
     }
 
     /// Writes the three files; on any failure nothing is left.

@@ -103,8 +103,4 @@ package enum CurveFile {
             throw failure
         }
     }
-
-    private static func systemFailure(_ path: String) -> Failure {
-        Failure(.fileError, "\(path): \(String(cString: strerror(errno)))")
-    }
 }

@@ -66,17 +66,17 @@ public final class TrainingData: Sendable {
         do throws(FeedbackDataError) {
             for (number, path) in paths.enumerated() {
                 defer { sets += [Int](repeating: number, count: files.count - sets.count) }
-                guard isFolder(path) else {
+                guard Folders.isFolder(path) else {
                     files.append(try TFRecordFile(path: path))
                     folders.append([])
                     continue
                 }
-                let found = try listFolder(path).filter { $0.hasSuffix(".tfrecord") }.sorted()
+                let found = try namesIn(path).filter { $0.hasSuffix(".tfrecord") }
                 guard !found.isEmpty else {
                     throw FeedbackDataError(file: path, .unreadable("it holds no .tfrecord file"))
                 }
                 for name in found { files.append(try TFRecordFile(path: "\(path)/\(name)")) }
-                folders.append([isFolder("\(path)/images") ? "\(path)/images" : path])
+                folders.append([Folders.isFolder("\(path)/images") ? "\(path)/images" : path])
             }
         } catch { throw .feedback(error) }
         self.files = files

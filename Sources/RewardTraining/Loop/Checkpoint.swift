@@ -49,7 +49,7 @@ package struct CheckpointStore {
 
     /// Steps of the checkpoints that are there, in order.
     package var steps: [Int] {
-        ((try? listFolder(folder)) ?? []).compactMap { name in
+        ((try? Folders.names(folder)) ?? []).compactMap { name in
             name.hasPrefix("step-") && !name.hasSuffix(".partial") ? Int(name.dropFirst(5)) : nil
         }.sorted()
     }
@@ -124,7 +124,7 @@ package struct CheckpointStore {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         do { return Array(try encoder.encode(state)) } catch {
-            throw .file(path: "state.json", reason: "\(error)")
+            throw .file(Failure(.fileError, "state.json: \(error)"))
         }
     }
 }
