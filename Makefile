@@ -1,5 +1,5 @@
 # make demo and make test do all the set-up on a fresh Debian 12 with Swift.
-.PHONY: demo test build commands lib install library-check bench bench-operators parity python format lint packages masks-check feedback check-selection disk-check fuzz faults watch-check
+.PHONY: demo test build commands lib install library-check bench bench-operators parity python format lint packages masks-check feedback check-selection disk-check fuzz faults watch-check deploy-check
 
 flags := -c release --explicit-target-dependency-import-check error
 
@@ -73,13 +73,18 @@ feedback: build
 fuzz: packages
 	Scripts/fuzz.sh
 
-# Killed, flooded, overloaded, drained: the fault table against the built server. FAULTS=--short for a fraction of the time.
+# Killed, flooded, overloaded, drained, cut off: the fault table against the built server, seven minutes.
+# FAULTS=--short for a fraction of the time, FAULTS='--soak 60' for an hour at 80% load.
 faults: build
 	Scripts/faults.sh $(FAULTS)
 
 # /metrics as Prometheus reads it and the page in Chromium; installs what it needs into .venv.
 watch-check: build
 	Scripts/watch.sh
+
+# Examples/deploy: the systemd unit, and the container's last stage in a Debian of its own. Needs root.
+deploy-check: commands
+	Scripts/deploy.sh
 
 format:
 	swift format -i -r Sources Tests Package.swift

@@ -99,17 +99,20 @@ class Engine:
         self.address = (found[0] if found else "") + "/metrics"
         self.start()
 
-    def _sums(self, *names: str) -> float:
+    def _values(self, *names: str) -> float:
         text = urllib.request.urlopen(self.address, timeout=900).read().decode()
-        return sum(float(re.search(rf"^rahf_{name}_sum (\S+)$", text, re.M)[1])  # type: ignore[index]
+        return sum(float(re.search(rf"^rahf_{re.escape(name)} (\S+)$", text, re.M)[1])  # type: ignore[index]
                    for name in names)
 
     def seconds(self) -> float:
-        return self._sums("decode_seconds", "model_seconds", "encode_seconds")
+        return self._values("decode_seconds_sum", "model_seconds_sum", "encode_seconds_sum")
 
     def items(self) -> float:
         """How many went into the engine."""
-        return self._sums("batch_items")
+        return self._values("batch_items_sum")
+
+    def refused(self) -> float:
+        return self._values('requests_total{result="refused"}')
 
     def start(self) -> None:
         self.since, self.before = time.monotonic(), self.seconds()
@@ -155,8 +158,8 @@ def soak(minutes: float, reconnects: float = 6000) -> str:
         visitor = processes.Process(target=_visitor, args=(server.endpoint, minutes * 60 / reconnects, stop, visits_out))
         for process in [*workers, visitor]:
             process.start()
-        # As fast as they can to begin with: the most that the server needs is seen early, and a pace is found.
-        time.sleep(10)
+        # As fast as they can to begin with, as after a restart: the most that the server needs is seen early.
+        time.sleep(min(60, minutes * 5))
         pace.value = 0.1
         seen: list[tuple[float, float, float | None]] = []
         for sample in _samples(server, engine, minutes, pace):
