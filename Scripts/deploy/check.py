@@ -91,17 +91,17 @@ class Container:
         self.root = root
         self.log = tempfile.TemporaryFile("w+")
         # The shell stays, to hold the namespaces; the service tells its number and end.
-        script = 'ip link set lo up; chroot --userspec="$1" "$0" "${@:2}" & echo $!; wait $!; echo $?'
+        script = 'ip link set lo up; mount -t proc proc "$0/proc"; chroot --userspec="$1" "$0" "${@:2}" & echo $!; wait $!; echo $?'
         self.outside = subprocess.Popen(
-            ["unshare", "--net", "bash", "-c", script, str(root), self.user, *self.command], stdout=subprocess.PIPE,
+            ["unshare", "--net", "--mount", "bash", "-c", script, str(root), self.user, *self.command], stdout=subprocess.PIPE,
             stderr=self.log, text=True)
         assert self.outside.stdout
         self.pid = int(self.outside.stdout.readline())
 
     def inside(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["nsenter", f"--net=/proc/{self.outside.pid}/ns/net", "chroot", f"--userspec={self.user}", str(self.root),
-             *command], capture_output=True, text=True)
+            ["nsenter", f"--net=/proc/{self.outside.pid}/ns/net", f"--mount=/proc/{self.outside.pid}/ns/mnt", "chroot",
+             f"--userspec={self.user}", str(self.root), *command], capture_output=True, text=True)
 
     def text(self) -> str:
         self.log.seek(0)
