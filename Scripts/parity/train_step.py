@@ -10,8 +10,10 @@ over its update; updates that are zero but for rounding (an attention key's bias
 largest: below 1e-6 of the learning rate per element they only have to be as small.
 
 A ReLU whose input lies within float32's rounding of zero may fall on either side, and its weights' gradients jump with
-it: PyTorch's own float32 gradients move by up to 1e-3 when weights move by their last bit. Where the plain error is over
-the limit, each weight is compared with the nearest of up to 32 such gradients of PyTorch's, and the line says for how many.
+it: PyTorch's own float32 gradients move by up to 1e-3 when weights move by their last bit. Such weights are no ground to
+compare on, so a model's seed is the first for which PyTorch's steps in float32, with weights off by up to half their last bit,
+are all within a quarter of the limit of its step in float64. rahf has no part in that choice; its step is then held to
+the limit.
 """
 import argparse
 import io
@@ -38,6 +40,9 @@ LOSSES = {"score": 1.5, "hinge": 0.5, "margin": 0.3, "heatmap": 2, "heatmap_entr
           "words": 0.7, "word_positive_weight": 2}
 OPTIMIZER = {"beta1": 0.9, "beta2": 0.98, "epsilon": 1e-4, "weight_decay": 0.05, "clip_norm": 0.5, "average_decay": 0}
 RATE = 1e-3
+# Where the search for a seed begins: what it found before.
+SEEDS = {"tiny-multi-port": 13, "tiny-multi-paper": 3, "tiny-augmented-port": 4, "tiny-augmented-paper": 2,
+         "tiny-multi-mini": 3, "tiny-augmented-mini": 6}
 
 
 def make_data(folder, side):
@@ -169,7 +174,7 @@ def words(model, values, text, mask):
 
 def reference_step(folder, values, moved=None):
     """PyTorch's gradient norm, and every weight after its step. With `moved`, the gradients are float32's at weights that
-    are off by up to half their last bit; the seed says which way."""
+    are off by up to half their last bit; `moved` says which way."""
     model = Reference.load(folder).double()
     tie(model)
     model.requires_grad_(True)
@@ -202,6 +207,21 @@ def update_error(before, ours, theirs):
     return max((mine - update).norm().item() - rounding, 0) / max(update.norm().item(), floor)
 
 
+def is_fair(folder, values, theirs):
+    """True when PyTorch's own float32 steps agree with its float64 step, `theirs`, to a quarter of the limit, and the step
+    moves nine tenths of the weights by more than their decay: a dead model has no kinks either."""
+    before = load_file(folder / "model.safetensors")
+    decayed = {key: before[key].double() * (1 - RATE * OPTIMIZER["weight_decay"]) for key in theirs}
+    alive = sum(bool((value - decayed[key]).abs().max() > 1e-3 * RATE) for key, value in theirs.items())
+    if alive < 0.9 * len(theirs):
+        return False
+    for moved in range(1, 7):
+        _, other = reference_step(folder, values, moved)
+        if any(update_error(before[key], other[key], value) > LIMIT / 4 for key, value in theirs.items()):
+            return False
+    return True
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rahf", required=True)
@@ -213,9 +233,15 @@ def main():
     pieces = sentencepiece.SentencePieceProcessor(model_file=options.vocabulary).get_piece_size()
     failed = False
     for name in options.presets:
-        folder = model_folder.make(options.work / f"step-{name}", model_folder.presets(pieces)[name](),
-                                   options.vocabulary, seed=7, tries=1)
-        values = make_data(options.work / "step-data", Reference.load(folder).config["image"]["size"])
+        for seed in range(SEEDS.get(name, 1), 200):
+            folder = model_folder.make(options.work / f"step-{name}-{seed}", model_folder.presets(pieces)[name](),
+                                       options.vocabulary, seed=seed, tries=1)
+            values = make_data(options.work / "step-data", Reference.load(folder).config["image"]["size"])
+            norm, theirs = reference_step(folder, values)
+            if is_fair(folder, values, theirs):
+                break
+        else:
+            raise SystemExit(f"{name}: at a kink with every seed")
         stage = {"name": "step", "steps": 1, "pairs": 2, "singles": 0, "learning_rate": RATE, "schedule": "constant",
                  "warm_up": 0, "exact_convolutions": True, "losses": LOSSES, "augmentation": {"crop": 0, "jitter": 0, "grey": 0, "flip": 0}}
         train = options.work / "step.json"
@@ -226,21 +252,12 @@ def main():
                         "--out", out, "--format", "float32"], check=True, stdout=subprocess.DEVNULL)
         before, ours = load_file(folder / "model.safetensors"), load_file(out / "model" / "model.safetensors")
 
-        norm, theirs = reference_step(folder, values)
         errors = {key: update_error(before[key], ours[key], value) for key, value in theirs.items()}
-        at_kinks = [key for key, error in errors.items() if error > LIMIT]
-        for moved in range(1, 33):
-            if max(errors.values()) <= LIMIT:
-                break
-            _, other = reference_step(folder, values, moved)
-            for key in at_kinks:
-                errors[key] = min(errors[key], update_error(before[key], ours[key], other[key]))
         worst = max((error, key) for key, error in errors.items())
         ok = worst[0] <= LIMIT
         failed |= not ok
         print(f"{name:22} gradient norm {norm:9.4f}  {len(theirs)} weights  worst update error {worst[0]:.1e} "
-              f"({worst[1]})  {'ok' if ok else 'FAILED'}"
-              + (f"; {len(at_kinks)} at a kink" if at_kinks else ""), flush=True)
+              f"({worst[1]}), seed {seed}  {'ok' if ok else 'FAILED'}", flush=True)
     print("training step: " + ("FAILED" if failed else "passed"))
     sys.exit(failed)
 
