@@ -3,6 +3,7 @@ import RewardImage
 import RewardModel
 import RewardServer
 import RewardWire
+import Synchronization
 import Testing
 
 /// What happens when there is more work than time: a scorer that waits stands for a busy model.
@@ -171,30 +172,43 @@ import Testing
 
     @Test func nothingIsComputedForAClientThatDoesNotReadUntilItDoes() throws {
         let scorer = try SlowScorer()
+        let seen = Mutex((received: 0, refused: 0))
         let server = try RunningServer(scorer) {
             $0.repliesPerClient = 2
             $0.readerPatience = .milliseconds(20)
+            $0.observe = { event in
+                seen.withLock { seen in
+                    if case .received = event { seen.received += 1 }
+                    if case .refused(.overloaded) = event { seen.refused += 1 }
+                }
+            }
         }
         let deaf = try RawClient(server.endpoint)
         try deaf.socket.set(.receiveHighWaterMark(1))
-        let other = try RemoteScorer(server.endpoint)
-        // Until its work is refused, which it cannot hear.
-        var turn = 0
-        let end = ContinuousClock.now + .seconds(60)
-        while ContinuousClock.now < end {
-            turn += 1
-            for _ in 0..<2000 { _ = try? deaf.send(RequestWriter.info(id: [UInt8](repeating: 1, count: 64))) }
-            try deaf.send(RequestWriter.predict([TinyModel.item("deaf \(turn)")], id: [2], timeout: nil))
-            usleep(50_000)
-            #expect(try other.predict([TinyModel.item("x")])[0].get().scores != nil)
-            if !scorer.batches.joined().contains("deaf \(turn)") { break }
+        var sent = 0
+        /// Returns when the server has read everything so far.
+        func send(_ messages: [[[UInt8]]]) throws {
+            for message in messages {
+                while (try? deaf.send(message)) == nil { usleep(500) }
+                sent += 1
+            }
+            while seen.withLock({ $0.received }) < sent { usleep(500) }
         }
-        #expect(!scorer.batches.joined().contains("deaf \(turn)"), "its work is not begun")
+        let question = RequestWriter.info(id: [UInt8](repeating: 1, count: 64))
+        // Until the replies fill every buffer, and messages are refused.
+        for _ in 0..<200 where seen.withLock({ $0.refused }) == 0 {
+            try send([[[UInt8]]](repeating: question, count: 500))
+            usleep(30_000)
+        }
+        try #require(seen.withLock { $0.refused } > 0, "it reads no replies after \(sent) questions")
+        try send((0..<50).map { RequestWriter.predict([TinyModel.item("deaf")], id: [UInt8($0)], timeout: nil) })
+        #expect(try RemoteScorer(server.endpoint).predict([TinyModel.item("x")])[0].get().scores != nil)
+        #expect(scorer.batches == [["x"]], "its work is not begun")
         // It reads everything, and is served again; for a moment it may still be told to come back.
         while try deaf.receive(.milliseconds(300)) != nil {}
         var codes: [WireStatusCode] = []
         while codes.last != .ok, codes.count < 100 {
-            try deaf.send(3, [TinyModel.item("heard")])
+            try deaf.send(200, [TinyModel.item("heard")])
             codes.append(try deaf.reply().header.status.code)
         }
         #expect(codes.last == .ok && codes.dropLast().allSatisfy { $0 == .overloaded }, "\(codes)")
