@@ -83,7 +83,10 @@ def timed(work):
 class Bench:
     def __init__(self, options):
         self.options = options
-        pieces = sentencepiece.SentencePieceProcessor(model_file=options.vocabulary).get_piece_size()
+        vocabulary = sentencepiece.SentencePieceProcessor(model_file=options.vocabulary)
+        pieces = vocabulary.get_piece_size()
+        # And the end.
+        self.ids = vocabulary.encode(PROMPT) + [1]
         self.folder = model_folder.make(
             options.work / options.preset, model_folder.presets(pieces)[options.preset](), options.vocabulary, seed=7,
             probes=2)
@@ -172,6 +175,46 @@ class Bench:
         self.add("resident, batch 8, everything", theirs / mine, 1.0,
                  f"ours {mine / 1e9:.2f} GB, PyTorch eager {theirs / 1e9:.2f} GB")
 
+    def operations(self):
+        """Floating-point operations of one image's scores: products and convolutions, two for each multiplication."""
+        config = self.config
+        vit, t5, head = config["vit"], config["t5"], config["score_head"]
+        grid = config["image"]["size"] // vit["patch_size"]
+        width, patches = vit["hidden_size"], grid * grid
+        visual, tokens = patches + 1, patches + 1 + len(self.ids)
+        inner = t5["num_heads"] * t5["d_kv"]
+        gated = 3 if t5["feed_forward_proj"].startswith("gated") else 2
+        count = patches * 3 * vit["patch_size"] ** 2 * width + visual * width * t5["d_model"]
+        count += vit["num_hidden_layers"] * (
+            visual * width * (4 * width + 2 * vit["intermediate_size"]) + 2 * visual ** 2 * width)
+        count += t5["num_layers"] * (
+            tokens * t5["d_model"] * (4 * inner + gated * t5["d_ff"]) + 2 * tokens ** 2 * inner)
+        channels = t5["d_model"]
+        for layer in head["convolutions"]:
+            count += 4 * patches * layer["kernel"] ** 2 * channels * layer["channels"]
+            channels = layer["channels"]
+        before = patches * channels
+        for after in head["dense"]:
+            count += 4 * before * after
+            before = after
+        return 2 * count
+
+    def peak(self):
+        """Our whole pass beside a loop of multiply-adds between registers, turn by turn."""
+        program = pathlib.Path("out/peak").absolute()
+        subprocess.run(["gcc", "-O2", "-pthread", str(pathlib.Path(__file__).with_name("peak.c")), "-o", program],
+                       check=True)
+        ours = self.ours()
+        for batch in (1, 8):
+            ours.seconds(f"{batch} scores")
+            rounds = []
+            for _ in range(self.options.rounds):
+                highest = float(subprocess.run([program, str(self.options.threads), "3"], stdout=subprocess.PIPE,
+                                               text=True, check=True).stdout)
+                rounds.append(batch * self.operations() / ours.seconds(f"{batch} scores") / 1e9 / highest)
+            self.add(f"scores, batch {batch}, fp32, of the peak", statistics.median(rounds), 0.85,
+                     f"{self.operations() / 1e9:.1f} GFLOP an image", rounds=rounds)
+
     def sharing(self):
         """Prompts on one image beside as many images: the share of the time that is left."""
         ours = self.ours()
@@ -214,6 +257,8 @@ class Bench:
             self.start()
         if self.wanted("memory"):
             self.memory()
+        if self.wanted("peak"):
+            self.peak()
         if self.wanted("sharing"):
             self.sharing()
         peer = Peer(self.folder)

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Shows what bfloat16 and int8 cost in accuracy: the scores of drawn scenes beside float32's, for each model given.
+"""Shows what bfloat16 and int8 cost in accuracy: the scores of pictures beside float32's, for each model given.
 
-usage: precision.py [--rahf PATH] [--count 120] [--threads 2] MODEL...
+usage: precision.py [--rahf PATH] [--count 120] [--pictures DIR] [--threads 2] MODEL...
+
+The pictures are drawn scenes, or those of a folder (Scripts/photographs.sh collects real ones), evenly spread over it.
 
 Needs nothing but Python. Prints, for each model, precision and score, the largest difference to float32 and Spearman's
 rank correlation with it. Exits 1 when bfloat16 differs by more than 0.005 or correlates below 0.999
@@ -52,15 +54,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rahf", default=".build/release/rahf")
     parser.add_argument("--count", type=int, default=120)
+    parser.add_argument("--pictures", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("models", nargs="+")
     options = parser.parse_args()
     good = True
     with tempfile.TemporaryDirectory() as folder:
-        world = pathlib.Path(folder, "world")
-        subprocess.run([options.rahf, "synthesize", "--out", world, "--count", str(options.count), "--size", "224",
-                        "--scenes", "1", "--seed", "11"], check=True, stdout=subprocess.DEVNULL)
-        pictures = sorted(world.rglob("*.png"))[:options.count]
+        source = options.pictures
+        if not source:
+            source = pathlib.Path(folder, "world")
+            subprocess.run([options.rahf, "synthesize", "--out", source, "--count", str(options.count), "--size", "224",
+                            "--scenes", "1", "--seed", "11"], check=True, stdout=subprocess.DEVNULL)
+        pictures = sorted(path.resolve() for path in source.rglob("*") if path.suffix in (".png", ".jpg", ".webp"))
+        if len(pictures) > options.count:
+            pictures = [pictures[i * len(pictures) // options.count] for i in range(options.count)]
         items = pathlib.Path(folder, "items.jsonl")
         items.write_text("".join(
             json.dumps({"image": str(path), "prompt": PROMPTS[index % len(PROMPTS)]}) + "\n"

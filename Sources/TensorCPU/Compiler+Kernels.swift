@@ -62,7 +62,7 @@ extension Compiler {
     /// A step over pieces of the result's innermost rows.
     private func rowwise(_ index: Int, _ body: @escaping (Frame, _ start: Int, _ rows: Int) -> Void) -> Step {
         let (shape, pool) = (graph.nodes[index].shape, engine.pool)
-        let size = max(1, (1 << 15) / shape.last)
+        let size = max(1, (1 << 13) / shape.last)
         let pieces = (shape.rows + size - 1) / size
         return Step { frame in
             pool.parallel(pieces) { piece, _ in body(frame, piece * size, min(size, shape.rows - piece * size)) }

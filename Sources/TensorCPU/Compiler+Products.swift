@@ -122,30 +122,47 @@ extension Compiler {
 
 /// How a product is cut into pieces: by rows, and by panels of columns when rows are few.
 struct ProductSplit {
-    let rows: Int
-    let rowsPerPiece: Int
-    let panels: Int
-    let panelsPerPiece: Int
-    private let rowPieces: Int
+    private let rows: RowSplit
+    private let panels: Int
+    private let panelsPerPiece: Int
     let pieces: Int
 
     init(rows: Int, width: Int, threads: Int) {
-        self.rows = rows
         panels = ParameterStore.panelCount(width)
         let wanted = threads * 2
-        // A multiple of the tile's six rows; 192 rows keep a block of depth in the second-level cache.
-        rowsPerPiece = min(max(((rows + wanted - 1) / wanted + 5) / 6 * 6, 48), 192)
-        rowPieces = (rows + rowsPerPiece - 1) / rowsPerPiece
-        let columnPieces = threads == 1 ? 1 : max(1, min(panels, (wanted + rowPieces - 1) / rowPieces))
+        // 192 rows keep a block of depth in the second-level cache; under 48 a panel is read too often.
+        self.rows = RowSplit(
+            rows, pieces: max(min(wanted, rows / 48), (rows + 191) / 192), multipleOf: rows > 48 ? threads : 1)
+        let columnPieces = threads == 1 ? 1 : max(1, min(panels, (wanted + self.rows.pieces - 1) / self.rows.pieces))
         panelsPerPiece = (panels + columnPieces - 1) / columnPieces
-        pieces = rowPieces * ((panels + panelsPerPiece - 1) / panelsPerPiece)
+        pieces = self.rows.pieces * ((panels + panelsPerPiece - 1) / panelsPerPiece)
     }
 
     subscript(piece: Int) -> (rows: Range<Int>, panels: Range<Int>) {
-        let (row, column) = (piece % rowPieces, piece / rowPieces)
-        return (
-            row * rowsPerPiece..<min((row + 1) * rowsPerPiece, rows),
-            column * panelsPerPiece..<min((column + 1) * panelsPerPiece, panels)
-        )
+        let (row, column) = (piece % rows.pieces, piece / rows.pieces)
+        return (rows[row], column * panelsPerPiece..<min((column + 1) * panelsPerPiece, panels))
+    }
+}
+
+/// Rows cut into pieces of whole tiles, as even as those allow: the threads finish together.
+struct RowSplit {
+    /// A kernel's tile.
+    private static let tile = 6
+
+    private let rows: Int
+    private let tiles: Int
+    let pieces: Int
+
+    /// - Parameters:
+    ///   - pieces: at least so many, unless there are fewer tiles.
+    ///   - multipleOf: as many for each of so many threads.
+    init(_ rows: Int, pieces: Int, multipleOf threads: Int) {
+        self.rows = rows
+        tiles = (rows + Self.tile - 1) / Self.tile
+        self.pieces = max(1, min(tiles, (max(pieces, 1) + threads - 1) / threads * threads))
+    }
+
+    subscript(piece: Int) -> Range<Int> {
+        piece * tiles / pieces * Self.tile..<min((piece + 1) * tiles / pieces * Self.tile, rows)
     }
 }

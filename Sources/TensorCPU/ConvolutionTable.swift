@@ -82,9 +82,9 @@ final class ConvolutionTable {
     func pieces(threads: Int, batch: Int) -> [Piece] {
         phases.indices.flatMap { phase in
             let rows = phases[phase].rows
-            let share = (rows * batch + threads * 2 - 1) / (threads * 2)
-            let size = min(max((share + 5) / 6 * 6, 24), 384)
-            return stride(from: 0, to: rows, by: size).map { Piece(phase: phase, rows: $0..<min($0 + size, rows)) }
+            let wanted = (threads * 2 + batch - 1) / batch
+            let split = RowSplit(rows, pieces: max(min(wanted, rows / 24), (rows + 383) / 384), multipleOf: 1)
+            return (0..<split.pieces).map { Piece(phase: phase, rows: split[$0]) }
         }
     }
 }
