@@ -76,8 +76,8 @@ def pooled(head, pooling, statistics, fraction):
                    "heatmap_statistics": {"statistics": statistics, "top_fraction": fraction}}
 
 
-def small_mini(name, variant, size, patch, channels, d_model, vocab, detail=None):
-    """`detail`: channels of a detail stem. The parts of `mini` at odd sizes; the two variants take turns at the choices the configuration leaves."""
+def small_mini(name, variant, size, patch, channels, d_model, vocab):
+    """The parts of `mini` at odd sizes; the two variants take turns at the choices the configuration leaves."""
     multi = variant == "multi_head"
     norm = "layer" if multi else "rms"
     hidden = channels[-1]
@@ -85,8 +85,7 @@ def small_mini(name, variant, size, patch, channels, d_model, vocab, detail=None
         name, variant, size,
         vit(hidden, 2, 3, 2 * hidden - 5, patch) | {
             "stem": stem(channels, norm, "relu" if multi else "gelu", 6.0 if multi else -2.5),
-            "zero_init_residual": True} | ({
-                "detail_stem": stem(detail, "none", "relu", -2.5 if multi else None)} if detail else {}),
+            "zero_init_residual": True},
         t5(d_model, 6, 28, 3, 2, 0, vocab, not multi),
         pooled(score_head([11, 9] if multi else [7], 3 if multi else 2, [8, 1], norm, 1e-6),
                ["mean", "max"] if multi else ["max"], ["mean", "top_mean"] if multi else ["top_mean"],
@@ -99,9 +98,7 @@ def mini(name, variant, vocab):
     """The shapes of `rahf create --preset mini`."""
     return config(
         name, variant, 192,
-        vit(192, 2, 6, 768, 16) | {
-            "layer_norm_eps": 1e-6, "stem": stem([32, 64, 128, 192], "none", "relu", None),
-            "detail_stem": stem([32, 64, 128, 192], "none", "relu", 6.0)},
+        vit(192, 3, 6, 768, 16) | {"layer_norm_eps": 1e-6, "stem": stem([32, 64, 128, 192], "none", "relu", 6.0)},
         t5(192, 32, 512, 6, 3, 0, vocab, True),
         pooled(score_head([96], 3, [64, 1], "none", 1e-6), ["mean", "max"], ["mean", "top_mean"], 0.02),
         heatmap_head([96], [48, 32], [1], False, "none", 1e-6) | {"deconvolution_read_outs": False}, 64) | {
@@ -118,9 +115,9 @@ def presets(vocab):
         "golden-multi-port": lambda: golden("golden-multi-port", "multi_head", True, vocab),
         "golden-augmented-paper": lambda: golden("golden-augmented-paper", "augmented_prompt", False, vocab),
         "tiny-multi-mini": lambda: small_mini(
-            "tiny-multi-mini", "multi_head", 48, 8, [6, 10, 24], 20, vocab, [5, 7, 11]),
+            "tiny-multi-mini", "multi_head", 48, 8, [6, 10, 24], 20, vocab),
         "tiny-augmented-mini": lambda: small_mini(
-            "tiny-augmented-mini", "augmented_prompt", 40, 4, [7, 24], 20, vocab + 28, [5, 9]),
+            "tiny-augmented-mini", "augmented_prompt", 40, 4, [7, 24], 20, vocab + 28),
         "golden-multi-mini": lambda: small_mini(
             "golden-multi-mini", "multi_head", 20, 4, [5, 12], 10, vocab),
         "golden-augmented-mini": lambda: small_mini(

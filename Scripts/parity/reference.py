@@ -79,21 +79,6 @@ class Stem(nn.Module):
         return x.flatten(2).transpose(1, 2)
 
 
-class Detail(nn.Module):
-    """A second stem's map past the transformers, as rows of channels."""
-
-    def __init__(self, vit, t5):
-        super().__init__()
-        self.stem = Stem(vit["detail_stem"])
-        width = vit["detail_stem"]["channels"][-1]
-        self.layernorm = nn.LayerNorm(width, eps=vit["layer_norm_eps"])
-        self.projection = nn.Linear(width, t5["d_model"])
-        self.final_layer_norm = nn.RMSNorm(t5["d_model"], eps=t5["layer_norm_epsilon"])
-
-    def forward(self, x):
-        return self.final_layer_norm(self.projection(self.layernorm(self.stem(x))))
-
-
 class ScoreHead(nn.Module):
     def __init__(self, config, channels, side, heatmaps):
         super().__init__()
@@ -205,7 +190,6 @@ class Reference(nn.Module):
             hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), add_pooling_layer=False)
         if v.get("stem"):
             self.vit.embeddings.patch_embeddings = Stem(v["stem"])
-        self.detail = Detail(v, t) if v.get("detail_stem") else None
         self.visual_token_projection = nn.Linear(v["hidden_size"], t["d_model"])
         self.tagger = config.get("word_head")
         self.t5 = (T5EncoderModel if self.tagger else T5ForConditionalGeneration)(T5Config(
@@ -223,9 +207,9 @@ class Reference(nn.Module):
         elif not t["tie_word_embeddings"]:
             # transformers 5 ties at construction whatever the setting says.
             self.t5.lm_head.weight = nn.Parameter(torch.empty_like(self.t5.shared.weight))
-        channels = t["d_model"] * (2 if self.detail else 1)
-        score = lambda: ScoreHead(config["score_head"], channels, self.grid, len(HEATMAPS) if self.multi else 1)
-        heatmap = lambda: HeatmapHead(config["heatmap_head"], channels)
+        score = lambda: ScoreHead(config["score_head"], t["d_model"], self.grid,
+                                  len(HEATMAPS) if self.multi else 1)
+        heatmap = lambda: HeatmapHead(config["heatmap_head"], t["d_model"])
         self.score_head = nn.ModuleDict({k: score() for k in SCORES}) if self.multi else score()
         self.heatmap_head = nn.ModuleDict({k: heatmap() for k in HEATMAPS}) if self.multi else heatmap()
         self.eval()
@@ -312,11 +296,8 @@ class Reference(nn.Module):
         joined = torch.cat([visual, self.t5.shared(ids)], 1)
         return self.t5.encoder(inputs_embeds=joined, attention_mask=mask).last_hidden_state, mask
 
-    def feature_map(self, encoded, pixels=None):
-        """What the heads read, [B,C,grid,grid]: the encoder's positions, then the detail stem's channels."""
+    def feature_map(self, encoded):
         positions = encoded[:, 1:1 + self.grid ** 2]
-        if self.detail:
-            positions = torch.cat([positions, self.detail(self.preprocess(pixels))], 2)
         return positions.transpose(1, 2).unflatten(2, (self.grid, self.grid))
 
     def head(self, kind, task):
@@ -335,7 +316,7 @@ class Reference(nn.Module):
         wanted = [("score", s) for s in SCORES if scores] + [("heatmap", h) for h in HEATMAPS if heatmaps]
         for kind, task in wanted:
             encoded = shared[0] if self.multi else self.encode(visual, [self.tokens(c, task) for c in cleaned])[0]
-            features = self.feature_map(encoded, pixels)
+            features = self.feature_map(encoded)
             maps = self.heatmap_logits(features) if kind == "score" and self.reads_heatmaps() else []
             head = self.head(kind, task)
             answer[task] = finish(head.logits(features, maps) if kind == "score" else head.logits(features))

@@ -48,15 +48,8 @@ import Testing
         }
     }
 
-    /// With the detail stem's shape as the only one.
-    private var oneStem: ModelConfig {
-        var config = ModelConfig.mini(.multiHead, vocabSize: 110)
-        (config.vit.stem, config.vit.detailStem) = (config.vit.detailStem, nil)
-        return config
-    }
-
     @Test func untrainedBlocksPassTheirInputThrough() throws {
-        let config = oneStem
+        let config = ModelConfig.mini(.multiHead, vocabSize: 110)
         try withFolder(config) { path in
             let engine = CPUEngine(source: try ModelFolder(path: path).weights, threads: 2)
             var network = NetworkBuilder(config)
@@ -73,47 +66,9 @@ import Testing
         }
     }
 
-    /// Heads read the detail stem's map as it is, whatever the prompt: beside the encoder's states, or beside zeros.
-    @Test func theDetailStemsMapGoesPastTheTransformers() throws {
-        let config = ModelConfig.mini(.multiHead, vocabSize: 110)
-        try withFolder(config) { path in
-            let engine = CPUEngine(source: try ModelFolder(path: path).weights, threads: 2)
-            var network = NetworkBuilder(config)
-            let pixels = network.graph.constant(Self.pattern.map { $0 * 2 - 1 }, [1, 192, 192, 3])
-            let visual = network.imageTokens(pixels)
-            let map = network.detailMap(pixels)
-            let detail = try #require(map)
-            let counts = network.graph.constant([Int32(network.visualTokens + 3)], [1])
-            var outputs: [Tensor] = []
-            for ids: [Int32] in [[5, 9, 1], [7, 8, 1]] {
-                let states = network.encode(visual, network.graph.constant(ids, [1, 3]), tokenCounts: counts)
-                let map = network.headMap(states, detail: detail)
-                #expect(network.graph.shape(map) == [1, 12, 12, config.headChannels])
-                outputs += [network.featureMap(states), map]
-            }
-            outputs += [network.bypassedFeatureMap(pixels), detail]
-            outputs = outputs.map { network.graph.affine($0, factor: 1) }
-            let program = try engine.compile(network.graph, outputs: outputs)
-            program.run()
-            let width = config.t5.dModel
-            let values = outputs.indices.map { Array(program.output($0)) }
-            func channels(_ range: Range<Int>, of map: [Float]) -> [Float] {
-                stride(from: 0, to: map.count, by: 2 * width).flatMap {
-                    map[$0 + range.lowerBound..<$0 + range.upperBound]
-                }
-            }
-            for (states, map) in [(values[0], values[1]), (values[2], values[3])] {
-                #expect(channels(0..<width, of: map) == states)
-                #expect(channels(width..<2 * width, of: map) == values[5])
-            }
-            #expect(channels(0..<width, of: values[4]).allSatisfy { $0 == 0 })
-            #expect(channels(width..<2 * width, of: values[4]) == values[5])
-        }
-    }
-
     /// Without norms a deep stack of ReLUs must neither fade nor blow up its responses from the start.
     @Test func aFreshStemAndMapHeadWithoutNormsKeepTheirResponsesSize() throws {
-        let config = oneStem
+        let config = ModelConfig.mini(.multiHead, vocabSize: 110)
         let names = ParameterCatalogue.parameters(for: config).map(\.name)
         #expect(!names.contains { $0.contains("stem.norms") || $0.contains("_norms.") || $0.contains("read_outs") })
         try withFolder(config) { path in
@@ -168,7 +123,7 @@ import Testing
     @Test func scoresComputeNoHeatmapUnlessTheirHeadReadsIt() throws {
         func operators(_ config: ModelConfig) -> Int {
             var network = NetworkBuilder(config)
-            let map = network.graph.input("map", [1, 12, 12, config.headChannels])
+            let map = network.graph.input("map", [1, 12, 12, 192])
             let score = network.scoreLogits(map, .plausibility)
             return zip(network.graph.nodes, network.graph.live(from: [score])).filter { node, live in
                 if case .transposedConvolution = node.operation { live } else { false }
@@ -219,12 +174,8 @@ import Testing
     @Test func contradictionsAreNamed() throws {
         #expect(try refusal { $0.vit.stem?.channels = [32, 64, 192] }.contains("no patches of 16"))
         #expect(try refusal { $0.vit.stem?.channels = [32, 64, 128, 96] }.contains("must end in vit.hidden_size"))
-        #expect(try refusal { $0.vit.detailStem?.channels = [8, 8] }.contains("vit.detail_stem has 2 layers"))
-        #expect(try refusal { $0.vit.detailStem?.channels[1] = 0 }.contains("vit.detail_stem has a layer of size 0"))
-        #expect(try refusal { $0.vit.detailStem?.highPass = 0 }.contains("vit.detail_stem.high_pass"))
-        #expect(try refusal { $0.vit.detailStem?.channels = [8, 8, 8, 20] } == "")
         #expect(try refusal { $0.heatmapHead.residual = true }.contains("needs deconvolution_read_outs"))
-        #expect(try refusal { $0.vit.stem?.highPass = 0 }.contains("vit.stem.high_pass"))
+        #expect(try refusal { $0.vit.stem?.highPass = 0 }.contains("high_pass"))
         #expect(try refusal { $0.scoreHead.pooling = [] }.contains("pooling is empty"))
         #expect(try refusal { $0.scoreHead.pooling = nil }.contains("needs score_head.pooling"))
         #expect(try refusal { $0.scoreHead.heatmapStatistics?.topFraction = 1.5 }.contains("top_fraction is 1.5"))

@@ -23,7 +23,6 @@ enum Sample {
             config.vit.numAttentionHeads = 2
             config.vit.intermediateSize = 32
             config.vit.stem?.channels = [8, 8, 16, 32]
-            config.vit.detailStem?.channels = [8, 8, 16, 24]
             config.t5.dModel = 32
             config.t5.dKv = 8
             config.t5.dFf = 32

@@ -60,21 +60,17 @@ extension ModelConfig {
         return nil
     }
     private var stemFault: String? {
-        for (name, stem) in [("vit.stem", vit.stem), ("vit.detail_stem", vit.detailStem)] {
-            guard let stem else { continue }
-            if let bad = stem.channels.first(where: { $0 < 1 || $0 > 1 << 16 }) {
-                return "\(name) has a layer of size \(bad)"
-            }
-            if stem.channels.count > 8 || 1 << stem.channels.count != vit.patchSize {
-                return "\(name) has \(stem.channels.count) layers of stride 2: they make no patches of \(vit.patchSize)"
-            }
-            if !(stem.normEps > 0) { return "\(name).norm_eps is \(stem.normEps), not above 0" }
-            if let factor = stem.highPass, !factor.isFinite || factor == 0 {
-                return "\(name).high_pass is \(factor); leave it out for RGB alone"
-            }
+        guard let stem = vit.stem else { return nil }
+        if let bad = stem.channels.first(where: { $0 < 1 || $0 > 1 << 16 }) {
+            return "vit.stem has a layer of size \(bad)"
         }
-        if let stem = vit.stem, stem.channels.last != vit.hiddenSize {
-            return "vit.stem.channels must end in vit.hidden_size"
+        if stem.channels.count > 8 || 1 << stem.channels.count != vit.patchSize {
+            return "vit.stem has \(stem.channels.count) layers of stride 2: they make no patches of \(vit.patchSize)"
+        }
+        if stem.channels.last != vit.hiddenSize { return "vit.stem.channels must end in vit.hidden_size" }
+        if !(stem.normEps > 0) { return "vit.stem.norm_eps is \(stem.normEps), not above 0" }
+        if let factor = stem.highPass, !factor.isFinite || factor == 0 {
+            return "vit.stem.high_pass is \(factor); leave it out for RGB alone"
         }
         return nil
     }

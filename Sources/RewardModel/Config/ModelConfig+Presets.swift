@@ -59,9 +59,8 @@ extension ModelConfig {
         ModelConfig(
             name: "rahf-mini-untrained", variant: variant, trained: false, image: ImageConfig(size: 192),
             vit: ViTConfig(
-                hiddenSize: 192, numHiddenLayers: 2, numAttentionHeads: 6, intermediateSize: 768, layerNormEps: 1e-6,
-                stem: StemConfig(channels: [32, 64, 128, 192], norm: .none),
-                detailStem: StemConfig(channels: [32, 64, 128, 192], norm: .none, highPass: 6), zeroInitResidual: true),
+                hiddenSize: 192, numHiddenLayers: 3, numAttentionHeads: 6, intermediateSize: 768, layerNormEps: 1e-6,
+                stem: StemConfig(channels: [32, 64, 128, 192], norm: .none, highPass: 6), zeroInitResidual: true),
             t5: T5Config(
                 vocabSize: vocabSize, dModel: 192, dKv: 32, dFf: 512, numHeads: 6, numLayers: 3, numDecoderLayers: 0,
                 feedForwardProj: .gatedGelu, tieWordEmbeddings: true, zeroInitResidual: true),

@@ -22,9 +22,6 @@ public struct ModelConfig: Codable, Sendable, Equatable {
     /// How words are judged. Nil means the paper's T5 decoder, which writes the prompt with suffixes.
     public var wordHead: WordHeadConfig?
 
-    /// Channels of the map that score and heatmap heads read.
-    package var headChannels: Int { vit.detailStem == nil ? t5.dModel : 2 * t5.dModel }
-
     public enum Variant: String, Codable, Sendable {
         /// One head per score and per heatmap; one encoder pass serves all.
         case multiHead = "multi_head"
@@ -82,19 +79,13 @@ public struct ViTConfig: Codable, Sendable, Equatable {
     public var layerNormEps: Float
     /// Convolutions in place of the patch embedding. Nil means the plain patch embedding.
     public var stem: StemConfig?
-    /// A second stem whose map goes past both transformers, straight to the score and heatmap heads: layer norm, a
-    /// projection to `t5.dModel` and RMS norm, then joined to the encoder's states, its channels after theirs. Traces of
-    /// damage are local; a stem that keeps to them need not carry what the prompt is about. Its last layer may have any
-    /// number of channels. Nil means that heads read the encoder's states alone.
-    public var detailStem: StemConfig?
     /// True: a fresh model's positions and the output projections of its blocks are zero, so that the untrained
     /// blocks pass their input through. Nil means false. Only `create` reads it.
     public var zeroInitResidual: Bool?
 
     public init(
         hiddenSize: Int, numHiddenLayers: Int, numAttentionHeads: Int, intermediateSize: Int, patchSize: Int = 16,
-        layerNormEps: Float = 1e-12, stem: StemConfig? = nil, detailStem: StemConfig? = nil,
-        zeroInitResidual: Bool? = nil
+        layerNormEps: Float = 1e-12, stem: StemConfig? = nil, zeroInitResidual: Bool? = nil
     ) {
         self.hiddenSize = hiddenSize
         self.numHiddenLayers = numHiddenLayers
@@ -103,7 +94,6 @@ public struct ViTConfig: Codable, Sendable, Equatable {
         self.patchSize = patchSize
         self.layerNormEps = layerNormEps
         self.stem = stem
-        self.detailStem = detailStem
         self.zeroInitResidual = zeroInitResidual
     }
 }

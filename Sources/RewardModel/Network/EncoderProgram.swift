@@ -61,22 +61,20 @@ struct EncoderProgram {
         let pixelInput = network.graph.input("pixels", [key.images, size, size, 3])
         let idInput = network.graph.input("ids", [rows, length], .int32)
         let countInput = network.graph.input("counts", [rows], .int32)
-        let imageOfRow = key.images < batch ? network.graph.input("image_rows", [rows], .int32) : nil
-        /// An image is encoded once; what comes of it joins the text of every item and task.
-        func ofRows(_ x: Tensor, _ network: inout NetworkBuilder) -> Tensor {
-            let shape = network.graph.shape(x)
-            let perRow = Shape([rows] + shape.dimensions.dropFirst())
-            if let imageOfRow {
-                let whole = network.graph.reshape(x, [key.images, shape.count / key.images])
-                return network.graph.reshape(network.graph.embedding(whole, imageOfRow), perRow)
-            }
-            guard tasks.count > 1 else { return x }
-            return network.graph.reshape(network.graph.broadcast(x, leading: [tasks.count]), perRow)
+        var visual = network.imageTokens(pixelInput)
+        let shape = network.graph.shape(visual)
+        if key.images < batch {
+            let imageOfRow = network.graph.input("image_rows", [rows], .int32)
+            let whole = network.graph.reshape(visual, [key.images, shape[1] * shape[2]])
+            let gathered = network.graph.embedding(whole, imageOfRow)
+            visual = network.graph.reshape(gathered, [rows, shape[1], shape[2]])
+        } else if tasks.count > 1 {
+            // The image is encoded once; its tokens join every task's text.
+            let repeated = network.graph.broadcast(visual, leading: [tasks.count])
+            visual = network.graph.reshape(repeated, [rows, shape[1], shape[2]])
         }
-        let visual = ofRows(network.imageTokens(pixelInput), &network)
-        let detail = network.detailMap(pixelInput).map { ofRows($0, &network) }
         let states = network.encode(visual, idInput, tokenCounts: countInput)
-        let maps = network.headMap(states, detail: detail)
+        let maps = network.featureMap(states)
         func rowsOf(_ x: Tensor, _ task: NetworkTask) -> Tensor {
             guard tasks.count > 1, let index = tasks.firstIndex(of: task) else { return x }
             return network.graph.slice(x, axis: 0, index * batch..<(index + 1) * batch)

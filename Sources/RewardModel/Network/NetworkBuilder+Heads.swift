@@ -9,13 +9,6 @@ extension NetworkBuilder {
         return graph.reshape(visual, [shape[0], grid, grid, shape[2]])
     }
 
-    /// What the heads read: the encoder's feature map and, where the model has a detail stem, that stem's map joined to
-    /// its channels, `[B, grid, grid, headChannels]`.
-    package mutating func headMap(_ states: Tensor, detail: Tensor?) -> Tensor {
-        let map = featureMap(states)
-        return detail.map { graph.concatenate([map, $0], axis: 3) } ?? map
-    }
-
     /// Encoder states to the text's part, `[B, L, D]`.
     package mutating func textStates(_ states: Tensor) -> Tensor {
         graph.slice(states, axis: 1, visualTokens..<graph.shape(states)[1])

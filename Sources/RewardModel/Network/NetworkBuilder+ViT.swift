@@ -19,33 +19,17 @@ extension NetworkBuilder {
         return projected(x)
     }
 
-    /// Normalised pixels `[B, h, w, 3]` to the heads' map `[B, h / patch, w / patch, headChannels]`, past both
-    /// transformers, at any size that the patch size divides: for training the convolutions first, on crops.
+    /// Normalised pixels `[B, h, w, 3]` to the feature map `[B, h / patch, w / patch, dModel]`, past both transformers.
     ///
-    /// With a detail stem it is that stem's map beside zeros. Without one it is what `featureMap` gives while positions
-    /// and the blocks' output projections are zero (`zeroInitResidual`).
+    /// It is what `featureMap` gives while positions and the blocks' output projections are zero (`zeroInitResidual`),
+    /// at any size that the patch size divides: for training the convolutions first, on crops.
     package mutating func bypassedFeatureMap(_ pixels: Tensor) -> Tensor {
-        if let detail = detailMap(pixels) {
-            let shape = graph.shape(detail)
-            let states = graph.constant([Float](repeating: 0, count: shape.count), shape)
-            return graph.concatenate([states, detail], axis: 3)
-        }
-        return rmsNorm(projected(patchMap(pixels)), "t5.encoder.final_layer_norm", epsilon: config.t5.layerNormEpsilon)
-    }
-
-    /// Normalised pixels `[B, h, w, 3]` to the detail stem's map `[B, h / patch, w / patch, dModel]`, normalised and
-    /// projected as tokens are; nil without such a stem.
-    package mutating func detailMap(_ pixels: Tensor) -> Tensor? {
-        guard let stem = config.vit.detailStem else { return nil }
-        let map = stemMap(pixels, stem, "detail.stem")
-        let normed = layerNorm(map, "detail.layernorm", epsilon: config.vit.layerNormEps)
-        let projected = linear(normed, "detail.projection", config.t5.dModel)
-        return rmsNorm(projected, "detail.final_layer_norm", epsilon: config.t5.layerNormEpsilon)
+        rmsNorm(projected(patchMap(pixels)), "t5.encoder.final_layer_norm", epsilon: config.t5.layerNormEpsilon)
     }
 
     /// Normalised pixels `[B, h, w, 3]` to `[B, h / patch, w / patch, hidden]`: the stem, or the patch embedding.
     package mutating func patchMap(_ pixels: Tensor) -> Tensor {
-        if let stem = config.vit.stem { return stemMap(pixels, stem, "vit.stem") }
+        if let stem = config.vit.stem { return stemMap(pixels, stem) }
         let vit = config.vit
         let (shape, patch) = (graph.shape(pixels), vit.patchSize)
         let (batch, rows, columns) = (shape[0], shape[1] / patch, shape[2] / patch)
@@ -59,11 +43,11 @@ extension NetworkBuilder {
         return graph.linear(flat, weight, bias: bias)
     }
 
-    private mutating func stemMap(_ pixels: Tensor, _ stem: StemConfig, _ name: String) -> Tensor {
+    private mutating func stemMap(_ pixels: Tensor, _ stem: StemConfig) -> Tensor {
         var x = stem.highPass.map { graph.concatenate([pixels, highPass(pixels, factor: $0)], axis: 3) } ?? pixels
         for (index, channels) in stem.channels.enumerated() {
-            x = convolution(x, "\(name).convolutions.\(index)", channels, kernel: 3, stride: 2)
-            x = channelNorm(x, "\(name).norms.\(index)", stem.norm, epsilon: stem.normEps)
+            x = convolution(x, "vit.stem.convolutions.\(index)", channels, kernel: 3, stride: 2)
+            x = channelNorm(x, "vit.stem.norms.\(index)", stem.norm, epsilon: stem.normEps)
             x = graph.activation(x, stem.activation == .relu ? .relu : .gelu)
         }
         return x

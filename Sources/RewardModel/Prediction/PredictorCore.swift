@@ -109,7 +109,7 @@ final class PredictorCore {
         let key = config.variant == .multiHead ? kind : .implausibility
         if let known = heatmapPrograms[key] { return known }
         var network = NetworkBuilder(config)
-        let map = network.graph.input("map", [1, network.grid, network.grid, config.headChannels])
+        let map = network.graph.input("map", [1, network.grid, network.grid, config.t5.dModel])
         let head = network.heatmapHead(map, kind)
         let program = try engine.compile(network.graph, outputs: [head])
         heatmapPrograms[key] = program

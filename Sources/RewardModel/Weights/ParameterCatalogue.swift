@@ -40,13 +40,6 @@ public enum ParameterCatalogue {
             "vit.embeddings.position_embeddings", [1, grid * grid + 1, vit.hiddenSize], fanIn: vit.hiddenSize,
             zero: plain)
         list.patches(vit)
-        if let stem = vit.detailStem {
-            list.stem("detail.stem", stem)
-            let width = stem.channels.last ?? 3
-            list.norm("detail.layernorm", width, shift: true)
-            list.linear("detail.projection", width, t5.dModel)
-            list.norm("detail.final_layer_norm", t5.dModel, shift: false)
-        }
         for layer in 0..<vit.numHiddenLayers {
             let name = "vit.encoder.layer.\(layer)"
             list.norm("\(name).layernorm_before", vit.hiddenSize, shift: true)
@@ -149,15 +142,11 @@ public enum ParameterCatalogue {
                 constant("vit.embeddings.patch_embeddings.projection.bias", [vit.hiddenSize], 0)
                 return
             }
-            self.stem("vit.stem", stem)
-        }
-
-        mutating func stem(_ name: String, _ stem: StemConfig) {
             for (index, (from, to)) in zip([stem.inputChannels] + stem.channels, stem.channels).enumerated() {
-                convolution("\(name).convolutions.\(index)", from, to, kernel: 3, before: stem.norm)
+                convolution("vit.stem.convolutions.\(index)", from, to, kernel: 3, before: stem.norm)
                 // Undoes what a large epsilon takes away, so that a fresh stem keeps its responses' size.
                 let gain = stem.normEps > 0.01 ? (1 + stem.normEps).squareRoot() : 1
-                norm("\(name).norms.\(index)", to, stem.norm, gain: gain)
+                norm("vit.stem.norms.\(index)", to, stem.norm, gain: gain)
             }
         }
 
@@ -193,7 +182,7 @@ public enum ParameterCatalogue {
 
         mutating func scoreHead(_ name: String, _ config: ModelConfig, side: Int) {
             let head = config.scoreHead
-            var channels = config.headChannels
+            var channels = config.t5.dModel
             for (index, layer) in head.convolutions.enumerated() {
                 convolution(
                     "\(name).convolutions.\(index)", channels, layer.channels, kernel: layer.kernel, before: head.norm)
@@ -210,7 +199,7 @@ public enum ParameterCatalogue {
 
         mutating func heatmapHead(_ name: String, _ config: ModelConfig) {
             let head = config.heatmapHead
-            var channels = config.headChannels
+            var channels = config.t5.dModel
             for (index, outputs) in head.convolutions.enumerated() {
                 convolution("\(name).convolutions.\(index)", channels, outputs, kernel: 3, before: head.norm)
                 norm("\(name).convolution_norms.\(index)", outputs, head.norm)

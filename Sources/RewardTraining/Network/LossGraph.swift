@@ -52,27 +52,23 @@ struct LossGraph {
         if stage.bypassTransformers {
             map = network.bypassedFeatureMap(pixels)
         } else {
-            let visual = perTask(network.imageTokens(pixels))
-            let detail = network.detailMap(pixels).map { perTask($0) }
+            var visual = network.imageTokens(pixels)
             let rows = shape.items * tasks.count
+            if tasks.count > 1 {
+                let one = network.graph.shape(visual)
+                let repeated = network.graph.broadcast(visual, leading: [tasks.count])
+                visual = network.graph.reshape(repeated, [rows, one[1], one[2]])
+            }
             let ids = network.graph.input("ids", [rows, shape.textLength], .int32)
             let counts = network.graph.input("counts", [rows], .int32)
             let encoded = network.encode(visual, ids, tokenCounts: counts)
-            map = network.headMap(encoded, detail: detail)
+            map = network.featureMap(encoded)
             states = encoded
         }
         for kind in stage.heatmaps { logits[kind] = network.heatmapLogits(rows(of: map, .heatmap(kind)), kind) }
         addScores(config, map)
         addHeatmaps()
         if stage.losses.words > 0, let states { addWords(config, network.textStates(rows(of: states, .words))) }
-    }
-
-    /// What comes of the images, once for each task's rows.
-    private mutating func perTask(_ x: Tensor) -> Tensor {
-        guard tasks.count > 1 else { return x }
-        let shape = network.graph.shape(x)
-        let repeated = network.graph.broadcast(x, leading: [tasks.count])
-        return network.graph.reshape(repeated, Shape([shape[0] * tasks.count] + shape.dimensions.dropFirst()))
     }
 
     private mutating func rows(of x: Tensor, _ task: TrainingTask) -> Tensor {
