@@ -41,7 +41,8 @@ LOSSES = {"score": 1.5, "hinge": 0.5, "margin": 0.3, "heatmap": 2, "heatmap_entr
 OPTIMIZER = {"beta1": 0.9, "beta2": 0.98, "epsilon": 1e-4, "weight_decay": 0.05, "clip_norm": 0.5, "average_decay": 0}
 RATE = 1e-3
 # Where the search for a seed begins: what it found before.
-SEEDS = {"tiny-multi-port": 13, "tiny-multi-paper": 3, "tiny-augmented-port": 4, "tiny-augmented-paper": 2}
+SEEDS = {"tiny-multi-port": 13, "tiny-multi-paper": 3, "tiny-augmented-port": 4, "tiny-augmented-paper": 2,
+         "tiny-multi-mini": 4}
 
 
 def make_data(folder, side):
