@@ -189,18 +189,18 @@ enum { attention_rows_per_block = 24 };
 
 int64_t rk_attention_scratch(int64_t keys) { return attention_rows_per_block * keys; }
 
-void rk_attention(int32_t precision, const float *q, int64_t q_stride, const float *k_packed, const float *v_packed,
-                  int64_t keys, int64_t d, float scale, const float *bias, int64_t bias_stride, float *out,
-                  int64_t out_stride, int64_t q0, int64_t q1, float *scratch) {
+void rk_attention(const float *q, int64_t q_stride, const float *k_packed, const float *v_packed, int64_t keys,
+                  int64_t d, float scale, const float *bias, int64_t bias_stride, float *out, int64_t out_stride,
+                  int64_t q0, int64_t q1, float *scratch) {
     const rk_epilogue none = {0};
     int64_t width = table()->panel_width;
     for (int64_t row = q0; row < q1; row += attention_rows_per_block) {
         int64_t rows = q1 - row < attention_rows_per_block ? q1 - row : attention_rows_per_block;
-        rk_gemm_as(precision, q + row * q_stride, q_stride, k_packed, d, keys, scratch, keys, 0, rows, 0,
-                   (keys + width - 1) / width, &none);
+        table()->gemm(q + row * q_stride, q_stride, k_packed, d, keys, scratch, keys, 0, rows, 0,
+                     (keys + width - 1) / width, &none);
         table()->attention_rows(scratch, rows, keys, scale, bias ? bias + row * bias_stride : 0, bias_stride);
-        rk_gemm_as(precision, scratch, keys, v_packed, keys, d, out + row * out_stride, out_stride, 0, rows, 0,
-                   (d + width - 1) / width, &none);
+        table()->gemm(scratch, keys, v_packed, keys, d, out + row * out_stride, out_stride, 0, rows, 0,
+                     (d + width - 1) / width, &none);
     }
 }
 

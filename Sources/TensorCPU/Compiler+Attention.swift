@@ -30,9 +30,8 @@ extension Compiler {
     mutating func attention(_ index: Int, _ options: AttentionOptions) -> Step {
         let plan = attentionPlan(graph.nodes[index], options)
         let (keys, d) = (plan.keys, plan.headWidth)
-        let code = engine.precision.forAttention.kernelCode
-        let keyCount = Int(rk_packed_words(code, Int64(d), Int64(keys)))
-        let valueCount = Int(rk_packed_words(code, Int64(keys), Int64(d)))
+        let keyCount = Int(rk_packed_count(Int64(d), Int64(keys)))
+        let valueCount = Int(rk_packed_count(Int64(keys), Int64(d)))
         let perWorker = (keyCount + valueCount + Int(rk_attention_scratch(Int64(keys))) + 15) & ~15
         let work = scratch(perWorker * engine.threads)
         let (target, pool) = (location(Tensor(index: index)), engine.pool)
@@ -46,11 +45,11 @@ extension Compiler {
                 let count = counts.map { Int($0[item]) } ?? keys
                 let mine = scratch + worker * perWorker
                 let offset = item * keys * plan.width + head * d
-                pack(keys: k + offset, plan.width, count, d, into: mine, code)
-                pack(values: v + offset, plan.width, count, d, into: mine + keyCount, code)
+                pack(keys: k + offset, plan.width, count, d, into: mine)
+                pack(values: v + offset, plan.width, count, d, into: mine + keyCount)
                 let rows = item * plan.queries * plan.width + head * d
                 rk_attention(
-                    code, q + rows, Int64(plan.width), mine, mine + keyCount, Int64(count), Int64(d), options.scale,
+                    q + rows, Int64(plan.width), mine, mine + keyCount, Int64(count), Int64(d), options.scale,
                     bias.map { UnsafePointer($0 + head * plan.queries * keys) }, Int64(keys), out + rows,
                     Int64(plan.width), 0, Int64(plan.queries), mine + keyCount + valueCount)
             }
@@ -166,21 +165,14 @@ extension Compiler {
 private typealias Pointer = UnsafeMutablePointer<Float>
 
 /// Rows `[count, d]` as the right-hand side of `x rowsᵀ`.
-private func pack(
-    keys rows: Pointer, _ stride: Int, _ count: Int, _ d: Int, into packed: Pointer,
-    _ code: Int32 = Precision.float32.kernelCode
-) {
-    rk_pack_as(
-        code, rows, 1, Int64(stride), Int64(d), Int64(count), packed, 0, Int64(ParameterStore.panelCount(count)))
+private func pack(keys rows: Pointer, _ stride: Int, _ count: Int, _ d: Int, into packed: Pointer) {
+    rk_pack(
+        rows, 1, Int64(stride), Int64(d), Int64(count), packed, 0, Int64(ParameterStore.panelCount(count)))
 }
 
 /// Rows `[count, d]` as the right-hand side of `x rows`.
-private func pack(
-    values rows: Pointer, _ stride: Int, _ count: Int, _ d: Int, into packed: Pointer,
-    _ code: Int32 = Precision.float32.kernelCode
-) {
-    rk_pack_as(
-        code, rows, Int64(stride), 1, Int64(count), Int64(d), packed, 0, Int64(ParameterStore.panelCount(d)))
+private func pack(values rows: Pointer, _ stride: Int, _ count: Int, _ d: Int, into packed: Pointer) {
+    rk_pack(rows, Int64(stride), 1, Int64(count), Int64(d), packed, 0, Int64(ParameterStore.panelCount(d)))
 }
 
 private func product(

@@ -84,8 +84,10 @@ extension Compiler {
             .init(
                 geometry: geometry, transposed: transposed, inputHeight: map[1], inputWidth: map[2],
                 inputChannels: map[3], outputChannels: out[3]))
+        // A stem reads pixels, whose fine differences are what scores depend on: strided convolutions stay float32.
+        let isStem = !transposed && geometry.stride > 1
         let precision =
-            parameterName(weight) == nil
+            parameterName(weight) == nil || isStem
             ? .float32 : engine.precision.forConvolution(depth: map[3], width: out[3])
         let (packed, _, prepare) = try packedWeight(
             weight, transposed ? .transposedConvolution : .convolution, precision)

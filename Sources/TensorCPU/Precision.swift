@@ -1,7 +1,8 @@
 import CKernels
 
-/// What products of constant weights, and attention's, round their operands to. Sums, and everything that is not such a
-/// product, stay float32; so do 3×3 convolutions of stride 1, which Winograd's transform makes faster yet.
+/// What products of constant weights round their operands to. Sums, and everything that is not such a product, stay
+/// float32; so do 3×3 convolutions of stride 1, which Winograd's transform makes faster yet, and attention, where a
+/// trained model's scores are large and their rounding moves them more than all the rest.
 public enum Precision: String, Sendable, CaseIterable {
     case float32
     /// Weights and activations rounded to bfloat16.
@@ -31,7 +32,4 @@ public enum Precision: String, Sendable, CaseIterable {
     func forConvolution(depth: Int, width: Int) -> Precision {
         forProduct(depth: depth, width: width, ofGradient: true)
     }
-
-    /// The precision of attention's two products: probabilities have too wide a range for 8 bits.
-    var forAttention: Precision { self == .float32 ? .float32 : .bfloat16 }
 }

@@ -92,11 +92,10 @@ void rk_winograd(const rk_winograd_map *map, const float *x, const float *zeros,
 /// Scratch floats for `rk_attention` over that many keys.
 int64_t rk_attention_scratch(int64_t keys);
 /// One head, query rows [q0, q1): out = softmax(scale * q kT + bias) v. `k_packed` packs kT (d x keys), `v_packed`
-/// packs v (keys x d), both in `precision`, RK_FLOAT32 or RK_BFLOAT16, which both products round their rows to; the
-/// softmax is float32. `bias` may be null.
-void rk_attention(int32_t precision, const float *q, int64_t q_stride, const float *k_packed, const float *v_packed,
-                  int64_t keys, int64_t d, float scale, const float *bias, int64_t bias_stride, float *out,
-                  int64_t out_stride, int64_t q0, int64_t q1, float *scratch);
+/// packs v (keys x d). `bias` may be null.
+void rk_attention(const float *q, int64_t q_stride, const float *k_packed, const float *v_packed, int64_t keys,
+                  int64_t d, float scale, const float *bias, int64_t bias_stride, float *out, int64_t out_stride,
+                  int64_t q0, int64_t q1, float *scratch);
 
 /// Row-wise softmax; x and y may be the same.
 void rk_softmax_rows(const float *x, float *y, int64_t rows, int64_t n, int64_t stride);
