@@ -8,13 +8,23 @@ cd "$(dirname "$0")/.."
 parts=
 while [ $# -gt 0 ] && [ "$1" != -- ]; do parts="$parts $1"; shift; done
 [ $# -eq 0 ] || shift
+if [ -z "$parts" ]; then
+    # Every part runs, whatever became of the one before; those that did not hold are named at the end.
+    missed=
+    for part in speed training memory growth precision service; do
+        echo "== $part"
+        Scripts/bench.sh $part -- "$@" || missed="$missed $part"
+    done
+    [ -z "$missed" ] || { echo "bench.sh: did not hold:$missed" >&2; exit 1; }
+    exit 0
+fi
 rahf=${RAHF:-.build/release/rahf}
 [ -x "$rahf" ] || swift build -c release --product rahf
 work=out/parity
 mkdir -p "$work"
 vocabulary=$work/t5.model
 [ -s "$vocabulary" ] || "$python" Scripts/t5-vocabulary.py "$vocabulary"
-for part in ${parts:-speed training memory growth precision service}; do
+for part in $parts; do
     case $part in
     speed) "$python" Scripts/bench/bench.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" "$@" ;;
     training) "$python" Scripts/bench/train.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" ;;
