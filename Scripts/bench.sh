@@ -1,7 +1,8 @@
 #!/bin/sh
-# Speed against PyTorch, memory and start at the paper's sizes, then a training step, then memory over many mixed requests,
-# how time grows, what the lower precisions cost in accuracy, and the service beside the pass and a Flask server.
-# usage: bench.sh [speed] [training] [memory] [growth] [precision] [service]     all by default; options of Scripts/bench/bench.py follow after --
+# Speed against PyTorch, memory and start at the paper's sizes; a training step; memory over many mixed requests; how time
+# grows; what the lower precisions cost in accuracy; the service beside the pass and beside a Flask server.
+# usage: bench.sh [speed] [training] [memory] [growth] [precision] [service] [-- OPTIONS]
+# All parts by default, which takes most of an hour; OPTIONS are those of Scripts/bench/bench.py.
 set -eu
 cd "$(dirname "$0")/.."
 . Scripts/parity/environment.sh

