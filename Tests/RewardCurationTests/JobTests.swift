@@ -164,6 +164,13 @@ import RewardCuration
             let before = try tree("\(folder)/out")
             let again = PixelScorer()
             #expect(try run(again) == kept && again.count == 0)
+            #expect(try run(PixelScorer()) { $0.isDryRun = true } == kept, "a dry run judges as the run would")
+            #expect(throws: Failure.self) {
+                try run(PixelScorer()) {
+                    $0.isDryRun = true
+                    $0.rule.best = 2
+                }
+            }
             let other = PixelScorer()
             let early = #expect(throws: Failure.self) { try run(other) { $0.rule.best = 2 } }
             #expect(early?.message.contains("of a run with other arguments; nothing was done") == true)

@@ -65,7 +65,13 @@ package struct SelectionJob {
     }
 
     private func dryRun() throws -> (summary: SelectionSummary, newlyScored: Int) {
-        if let out = options.out { try OutputFolder.checkFree(out) }
+        if let out = options.out {
+            if OutputFolder.isFinished(out, mark: Self.summaryName) {
+                try refuseOtherArguments("\(out)/\(Self.summaryName)")
+            } else {
+                try OutputFolder.checkFree(out)
+            }
+        }
         try refuseLinksIntoShards()
         let scratch = try makeTemporaryFolder("select-finetune-data")
         defer { try? Folders.remove(scratch) }

@@ -18,7 +18,7 @@ package final class OutputFolder {
     /// - Parameter mark: the file that only a finished output holds.
     /// - Throws: `Failure` when something else is there already, or another process is writing there.
     package init(path: String, mark: String) throws(Failure) {
-        isFinished = Folders.kind("\(path)/\(mark)") == .file
+        isFinished = Self.isFinished(path, mark: mark)
         if !isFinished { try Self.checkFree(path) }
         let (parent, name) = Folders.split(path)
         self.path = path
@@ -35,6 +35,9 @@ package final class OutputFolder {
         try Folders.make(building)
         try Folders.make(scratch)
     }
+
+    /// True when an earlier run has put its whole output at `path`.
+    static func isFinished(_ path: String, mark: String) -> Bool { Folders.kind("\(path)/\(mark)") == .file }
 
     /// Throws unless nothing, or an empty folder, is at `path`.
     static func checkFree(_ path: String) throws(Failure) {
