@@ -54,6 +54,7 @@ let package = Package(
             name: "CSentencePiece", cxxSettings: cxxGates,
             linkerSettings: [.linkedLibrary("sentencepiece")]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLibCrypto", providers: [.apt(["libssl-dev"])]),
 
@@ -101,7 +102,7 @@ let package = Package(
                 "RewardSelection", "RewardCuration", "RewardModel", "RewardImage", "RewardData", "RewardMetrics",
                 "RewardTraining", "RewardWorld", "RewardServer",
                 "RewardWire", "RewardRandom",
-                "TensorCPU", argumentParser, log,
+                "TensorCPU", "CMalloc", argumentParser, log,
             ] + subprocess,
             swiftSettings: gates),
         .executableTarget(name: "rahf", dependencies: ["RAHFCommands"], swiftSettings: safe),

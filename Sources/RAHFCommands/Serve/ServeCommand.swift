@@ -77,6 +77,7 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         guard workers == 1 else { return try runWorkers(workers) }
+        SteadyHeap.use()
         let log = try ServeLog.start("rahf.serve", level: logLevel, format: watchOptions.logFormat)
         let target = SignalTarget<Server>()
         var hangUp: (@Sendable () -> Void)?

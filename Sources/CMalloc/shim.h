@@ -1,0 +1,2 @@
+/* Not in the Glibc module. */
+#include <malloc.h>
