@@ -10,6 +10,8 @@ package enum DamageKind: String, CaseIterable, Sendable, Codable {
     case rowJitter = "row_jitter"
     case fillIn = "fill_in"
     case saltAndPepper = "salt_and_pepper"
+    case kaleidoscope, melt, tear, shear, tiling, facets, emboss, hatching, stipple, thicken, outline, veins, stain
+    case pixelSort = "pixel_sort"
     // Never trained on.
     case swirl, mosaic, seam, glyphs, checkerboard, solarise
     case blockShuffle = "block_shuffle"
