@@ -27,7 +27,7 @@ status=0
 case $what in tiny | all)
     "$python" Scripts/parity/compare.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" \
         --photographs Examples/photographs tiny-multi-port tiny-multi-paper tiny-augmented-port \
-        tiny-augmented-paper tiny-multi-port:f16 tiny-augmented-paper:bf16 tiny-multi-mini tiny-augmented-mini \
+        tiny-augmented-paper tiny-multi-port:f16 tiny-augmented-paper:bf16 tiny-multi-mini tiny-augmented-mini tiny-detail-mini \
         multi-mini:bf16 augmented-mini || status=1
     "$python" Scripts/parity/train_step.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" || status=1
     "$python" Scripts/parity/imports.py --rahf "$rahf" --vocabulary "$vocabulary" --work "$work" || status=1

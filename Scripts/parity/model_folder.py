@@ -76,6 +76,13 @@ def pooled(head, pooling, statistics, fraction):
                    "heatmap_statistics": {"statistics": statistics, "top_fraction": fraction}}
 
 
+def detailed(config, channels, blocks):
+    """With a path of its own for damage, as `mini` has it."""
+    return config | {"detail": {
+        "stem": stem(channels, "none", "relu", 6.0) | {"residual_blocks": blocks},
+        "scores": ["plausibility"], "heatmaps": ["implausibility"]}}
+
+
 def small_mini(name, variant, size, patch, channels, d_model, vocab):
     """The parts of `mini` at odd sizes; the two variants take turns at the choices the configuration leaves."""
     multi = variant == "multi_head"
@@ -122,7 +129,10 @@ def presets(vocab):
             "golden-multi-mini", "multi_head", 20, 4, [5, 12], 10, vocab),
         "golden-augmented-mini": lambda: small_mini(
             "golden-augmented-mini", "augmented_prompt", 20, 4, [5, 12], 10, vocab),
-        "multi-mini": lambda: mini("multi-mini", "multi_head", vocab),
+        "tiny-detail-mini": lambda: detailed(small_mini(
+            "tiny-detail-mini", "multi_head", 48, 8, [6, 10, 24], 20, vocab), [5, 9, 20], [0, 2, 1]),
+        "multi-mini": lambda: detailed(
+            mini("multi-mini", "multi_head", vocab), [32, 64, 128, 192], [0, 1, 1, 1]),
         "augmented-mini": lambda: mini("augmented-mini", "augmented_prompt", vocab),
         "port": lambda: config(
             "port", "multi_head", 384, vit(1024, 24, 16, 4096, 16), t5(768, 64, 3072, 12, 12, 12, 32128, False),

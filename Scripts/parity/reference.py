@@ -53,16 +53,20 @@ class SameConv(nn.Conv2d):
 
 
 class Stem(nn.Module):
-    """Stride-2 convolutions in the place of the ViT's patch embedding, with high-pass channels if asked for."""
+    """Stride-2 convolutions in the place of the ViT's patch embedding, with high-pass channels and residual blocks if
+    asked for."""
 
     def __init__(self, config):
         super().__init__()
         self.high_pass, self.activation = config.get("high_pass"), getattr(F, config["activation"])
-        self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
+        self.convolutions, self.norms, self.blocks = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         channels = 3 if self.high_pass is None else 6
-        for c in config["channels"]:
+        counts = config.get("residual_blocks") or [0] * len(config["channels"])
+        for c, count in zip(config["channels"], counts):
             self.convolutions.append(nn.Conv2d(channels, c, 3, stride=2, padding=1))
             self.norms.append(ChannelNorm(config["norm"], c, config["norm_eps"]))
+            self.blocks.append(nn.ModuleList(
+                nn.ModuleList(nn.Conv2d(c, c, 3, padding=1) for _ in range(2)) for _ in range(count)))
             channels = c
 
     @property
@@ -70,13 +74,19 @@ class Stem(nn.Module):
         """ViTModel asks it for its number type."""
         return self.convolutions[0]
 
-    def forward(self, x, interpolate_pos_encoding=False):
+    def map(self, x):
+        """[B,3,H,W], normalised, to [B,C,h,w]."""
         if self.high_pass is not None:
             mean = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
             x = torch.cat([x, self.high_pass * (x - mean)], 1)
-        for convolution, norm in zip(self.convolutions, self.norms):
+        for convolution, norm, blocks in zip(self.convolutions, self.norms, self.blocks):
             x = self.activation(norm(convolution(x)))
-        return x.flatten(2).transpose(1, 2)
+            for first, second in blocks:
+                x = F.relu(x + second(F.relu(first(x))))
+        return x
+
+    def forward(self, x, interpolate_pos_encoding=False):
+        return self.map(x).flatten(2).transpose(1, 2)
 
 
 class ScoreHead(nn.Module):
@@ -207,10 +217,11 @@ class Reference(nn.Module):
         elif not t["tie_word_embeddings"]:
             # transformers 5 ties at construction whatever the setting says.
             self.t5.lm_head.weight = nn.Parameter(torch.empty_like(self.t5.shared.weight))
-        score = lambda: ScoreHead(config["score_head"], t["d_model"], self.grid,
-                                  len(HEATMAPS) if self.multi else 1)
+        if config.get("detail"):
+            self.detail = nn.ModuleDict({"stem": Stem(config["detail"]["stem"])})
+        score = lambda task=None: ScoreHead(config["score_head"], t["d_model"], self.grid, len(self.read_by(task)))
         heatmap = lambda: HeatmapHead(config["heatmap_head"], t["d_model"])
-        self.score_head = nn.ModuleDict({k: score() for k in SCORES}) if self.multi else score()
+        self.score_head = nn.ModuleDict({k: score(k) for k in SCORES}) if self.multi else score()
         self.heatmap_head = nn.ModuleDict({k: heatmap() for k in HEATMAPS}) if self.multi else heatmap()
         self.eval()
         self.tokenizer = None
@@ -304,6 +315,29 @@ class Reference(nn.Module):
         module = self.score_head if kind == "score" else self.heatmap_head
         return module[task] if self.multi else module
 
+    def on_detail(self, task):
+        """Whether a score's or a heatmap's head reads the detail path."""
+        detail = self.config.get("detail")
+        return bool(detail) and task in detail["scores"] + detail["heatmaps"]
+
+    def read_by(self, score):
+        """The heatmaps whose logits a score's head reads."""
+        if not self.reads_heatmaps():
+            return []
+        if not self.multi:
+            return [None]
+        return [h for h in HEATMAPS if not self.on_detail(score) or self.on_detail(h)]
+
+    def features(self, task, encoded, pixels):
+        """The map [B,D,grid,grid] that a head reads; `pixels` as `visual` takes them."""
+        if self.on_detail(task):
+            return self.detail["stem"].map(self.preprocess(pixels))
+        return self.feature_map(encoded)
+
+    def statistics_logits(self, score, encoded, pixels):
+        """Logits of the heatmaps that a score's head reads."""
+        return [self.head("heatmap", h).logits(self.features(h or score, encoded, pixels)) for h in self.read_by(score)]
+
     def forward(self, pixels, prompts, scores=True, heatmaps=True, words=True, logits=False):
         """Everything asked for, as a dictionary of tensors [B] and [B,side,side] and lists of texts."""
         finish = (lambda x: x) if logits else torch.sigmoid
@@ -316,8 +350,8 @@ class Reference(nn.Module):
         wanted = [("score", s) for s in SCORES if scores] + [("heatmap", h) for h in HEATMAPS if heatmaps]
         for kind, task in wanted:
             encoded = shared[0] if self.multi else self.encode(visual, [self.tokens(c, task) for c in cleaned])[0]
-            features = self.feature_map(encoded)
-            maps = self.heatmap_logits(features) if kind == "score" and self.reads_heatmaps() else []
+            features = self.features(task, encoded, pixels)
+            maps = self.statistics_logits(task, encoded, pixels) if kind == "score" else []
             head = self.head(kind, task)
             answer[task] = finish(head.logits(features, maps) if kind == "score" else head.logits(features))
         if words and self.tagger:
@@ -330,10 +364,6 @@ class Reference(nn.Module):
 
     def reads_heatmaps(self):
         return bool(self.config["score_head"].get("heatmap_statistics"))
-
-    def heatmap_logits(self, features):
-        heads = self.heatmap_head.values() if self.multi else [self.heatmap_head]
-        return [head.logits(features) for head in heads]
 
     def tag(self, text, cleaned):
         """One logit per token; a word is flagged if the largest of its tokens' is above 0. Words encoded one by one."""

@@ -110,19 +110,16 @@ def loss_of(model, values, dtype=torch.float64):
     visual = model.visual(pixels)
     shared, mask = model.encode(visual, [model.tokens(p) for p in prompts])
 
-    def features(task):
-        states = shared if model.multi else model.encode(visual, [model.tokens(p, task) for p in prompts])[0]
-        return model.feature_map(states)
+    def states(task):
+        return shared if model.multi else model.encode(visual, [model.tokens(p, task) for p in prompts])[0]
 
-    logits = {kind: model.head("heatmap", kind).logits(features(kind)) for kind in HEATMAPS}
+    logits = {kind: model.head("heatmap", kind).logits(model.features(kind, states(kind), pixels)) for kind in HEATMAPS}
     total = 0
     for index, kind in enumerate(SCORES):
-        x = features(kind)
-        maps = []
-        if model.reads_heatmaps():
-            maps = [logits[k] for k in HEATMAPS] if model.multi else model.heatmap_logits(x)
+        encoded = states(kind)
+        maps = model.statistics_logits(kind, encoded, pixels)
         head = model.head("score", kind)
-        score = torch.sigmoid(head.logits(x, maps))
+        score = torch.sigmoid(head.logits(model.features(kind, encoded, pixels), maps))
         target = torch.tensor([float(v["scores"][index]) for v in values], dtype=dtype)
         total = total + LOSSES["score"] * (score - target).pow(2).mean()
         if kind == "plausibility":
@@ -228,7 +225,7 @@ def main():
     parser.add_argument("--vocabulary", required=True)
     parser.add_argument("--work", required=True, type=pathlib.Path)
     parser.add_argument("presets", nargs="*", default=["tiny-multi-port", "tiny-multi-paper", "tiny-augmented-port",
-                                                       "tiny-augmented-paper", "tiny-multi-mini", "tiny-augmented-mini"])
+                                                       "tiny-augmented-paper", "tiny-multi-mini", "tiny-augmented-mini", "tiny-detail-mini"])
     options = parser.parse_args()
     pieces = sentencepiece.SentencePieceProcessor(model_file=options.vocabulary).get_piece_size()
     failed = False

@@ -14,7 +14,7 @@ struct RAHF: ParsableCommand {
             ScoreCommand.self, GradientCommand.self, RerankCommand.self,
             ServeCommand.self, KeygenCommand.self, ProxyCommand.self, RecordCommand.self, ReplayCommand.self,
             LoadTestCommand.self, DemoCommand.self,
-            InfoCommand.self, CreateCommand.self, ImportCommand.self,
+            InfoCommand.self, CreateCommand.self, ImportCommand.self, GraftCommand.self,
             SynthesizeCommand.self, ConsolidateCommand.self, TrainCommand.self, EvaluateCommand.self,
             TokenizeCommand.self, BenchmarkCommand.self, BenchmarkMasksCommand.self,
         ])

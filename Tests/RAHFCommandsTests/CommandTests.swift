@@ -127,6 +127,25 @@ import Testing
         #expect(rahf("info --verify --model \(out)").code == 0)
     }
 
+    @Test func graftTakesTheNamedWeightsAndOnlyThose() throws {
+        let out = "/tmp/rahf-graft-\(getpid())"
+        defer { for end in ["a", "b", "c", "d"] { try? FileManager.default.removeItem(atPath: "\(out)-\(end)") } }
+        let vocabulary = "\(Self.model)/spiece.model"
+        for (end, seed) in [("a", 1), ("b", 2)] {
+            #expect(rahf("create --preset mini --tokenizer \(vocabulary) --seed \(seed) --out \(out)-\(end)").code == 0)
+        }
+        let made = rahf("graft --model \(out)-a --from \(out)-b --weights detail. '*.plausibility.*' --out \(out)-c")
+        #expect(made.code == 0)
+        let folders = try ["a", "b", "c"].map { try ModelFolder(path: "\(out)-\($0)").weights }
+        for name in folders[0].tensors.keys {
+            let source = name.hasPrefix("detail.") || name.contains(".plausibility.") ? folders[1] : folders[0]
+            #expect(folders[2].floats(of: name) == source.floats(of: name), "\(name)")
+        }
+        #expect(rahf("graft --model \(out)-a --from \(out)-b --weights nothing. --out \(out)-d").code == 64)
+        #expect(rahf("create --preset tiny --tokenizer \(vocabulary) --out \(out)-d").code == 0)
+        #expect(rahf("graft --model \(out)-a --from \(out)-d --weights detail. --out \(out)-c").code == 64)
+    }
+
     @Test(arguments: [
         "--from huggingface --vit x --out y", "--from richhf --out y", "--from richhf f --out y",
         "--from richhf f --tokenizer t --vit x --out y", "--from huggingface --vit x --t5 y --out z --text-heads 3",

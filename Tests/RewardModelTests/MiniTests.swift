@@ -66,6 +66,84 @@ import Testing
         }
     }
 
+    // MARK: The detail path
+
+    private func output(
+        _ config: ModelConfig, _ path: String, _ build: (inout NetworkBuilder) throws -> [Tensor]
+    ) throws -> [[Float]] {
+        let engine = CPUEngine(source: try ModelFolder(path: path).weights, threads: 1)
+        var network = NetworkBuilder(config)
+        let outputs = try build(&network).map { network.graph.affine($0, factor: 1) }
+        let program = try engine.compile(network.graph, outputs: outputs)
+        program.run()
+        return outputs.indices.map { Array(program.output($0)) }
+    }
+
+    @Test func freshResidualBlocksPassTheirInputThrough() throws {
+        let config = ModelConfig.mini(.multiHead, vocabSize: 110)
+        var plain = config
+        plain.detail?.stem.residualBlocks = nil
+        try withFolder(config) { path in
+            let maps = try [config, plain].map { config in
+                try output(config, path) { network in
+                    let pixels = network.graph.constant(Self.pattern.map { $0 * 2 - 1 }, [1, 192, 192, 3])
+                    let map = network.detailMap(pixels)
+                    return [try #require(map)]
+                }[0]
+            }
+            #expect(maps[0] == maps[1] && maps[0].contains { $0 > 0 })
+        }
+    }
+
+    @Test func damageIsJudgedWithoutThePromptAndTheRestWithIt() throws {
+        let config = ModelConfig.mini(.multiHead, vocabSize: 110)
+        try withFolder(config) { path in
+            // Fresh blocks let no text through: open every way that starts closed.
+            let folder = try ModelFolder(path: path)
+            try ModelFolder.write(at: path + "-open", config: config, vocabulary: folder.vocabulary) { spec in
+                var open = spec
+                if spec.initialiser == .constant(0), spec.shape.count > 1 { open.initialiser = .uniform(0.2) }
+                return open.values(seed: 7)
+            }
+            defer { try? FileManager.default.removeItem(atPath: path + "-open") }
+            let predictor = try Predictor.load(folder: path + "-open")
+            let answers = try predictor.predict(
+                ["two red cat", "the chair"].map { PredictionItem(image: picture, prompt: $0) }
+            ).map { try $0.get() }
+            let scores = try answers.map { try #require($0.scores) }
+            let maps = try answers.map { try #require($0.heatmaps) }
+            #expect(scores[0].plausibility == scores[1].plausibility && scores[0].alignment != scores[1].alignment)
+            #expect(maps[0][.implausibility] == maps[1][.implausibility])
+            #expect(maps[0][.misalignment] != maps[1][.misalignment])
+            // One picture for both, or each its own: the same bits.
+            let alone = try predictor.predict([PredictionItem(image: picture, prompt: "the chair")])[0].get()
+            #expect(alone.scores == scores[1] && alone.heatmaps == maps[1])
+        }
+    }
+
+    @Test func contradictionsOfTheDetailPathAreNamed() throws {
+        let stem = StemConfig(channels: [32, 64, 128, 192], norm: .none)
+        #expect(try refusal { $0.detail?.stem.channels = [32, 64, 192] }.contains("detail.stem has 3 layers"))
+        #expect(try refusal { $0.detail?.stem.channels = [32, 64, 128, 96] }.contains("must end in t5.d_model"))
+        #expect(try refusal { $0.detail?.stem.residualBlocks = [1] }.contains("one number per layer"))
+        #expect(try refusal { $0.detail?.stem.residualBlocks = [0, 0, 0, 65] }.contains("has 65"))
+        #expect(
+            try refusal { $0.detail = DetailConfig(stem: stem, scores: [], heatmaps: []) }.contains(
+                "detail has no heads"))
+        let detail = ModelConfig.mini(.multiHead, vocabSize: 110).detail
+        let message = try withFolder(.mini(.augmentedPrompt, vocabSize: 110)) { path in
+            var config = ModelConfig.mini(.augmentedPrompt, vocabSize: 110)
+            config.detail = detail
+            try config.encoded().withUnsafeBytes { try Data($0).write(to: URL(filePath: "\(path)/config.json")) }
+            do throws(Failure) {
+                _ = try Predictor.load(folder: path)
+                return ""
+            } catch { return error.message }
+        }
+        #expect(message.contains("detail needs a multi_head model"))
+        #expect(try refusal { $0.detail = nil } == "")
+    }
+
     /// Without norms a deep stack of ReLUs must neither fade nor blow up its responses from the start.
     @Test func aFreshStemAndMapHeadWithoutNormsKeepTheirResponsesSize() throws {
         let config = ModelConfig.mini(.multiHead, vocabSize: 110)
@@ -75,8 +153,9 @@ import Testing
             let engine = CPUEngine(source: try ModelFolder(path: path).weights, threads: 1)
             var network = NetworkBuilder(config)
             let pixels = network.graph.constant(Self.pattern.map { $0 * 2 - 1 }, [1, 192, 192, 3])
-            let stem = network.patchMap(pixels)
-            let map = network.bypassedFeatureMap(pixels)
+            let detail = network.detailMap(pixels)
+            let stem = try #require(detail)
+            let map = network.patchMap(pixels)
             let logits = network.heatmapLogits(map, .implausibility)
             let outputs = [network.highPass(pixels, factor: 6), stem, map, logits].map {
                 network.graph.affine($0, factor: 1)
@@ -130,6 +209,9 @@ import Testing
             }.count
         }
         var config = ModelConfig.mini(.multiHead, vocabSize: 110)
+        // Damage's own map, and no other: its head reads nothing of the misalignment.
+        #expect(operators(config) == 2)
+        config.detail = nil
         #expect(operators(config) == 4)
         config.scoreHead.heatmapStatistics = nil
         #expect(operators(config) == 0)

@@ -86,6 +86,26 @@ import Testing
         }
     }
 
+    @Test func theDamageOfAWarpedCropLiesWhereItsMapSays() throws {
+        let stage = StageConfig(
+            name: "crops", steps: 1, crop: 32, bypassTransformers: true, pairs: 4, singles: 0,
+            scores: [.plausibility], heatmaps: [.implausibility],
+            augmentation: .init(crop: 0, jitter: 0, grey: 0, flip: 0.5, turn: 0.5, warp: 1))
+        let (maker, again) = (try maker(stage), try maker(stage))
+        for pass in 0..<8 {
+            let batch = try maker.batch(pass)
+            // Edges run across cells now.
+            try expectMapsToFit(batch, "pass \(pass)", slack: 8)
+            let map = try #require(batch.maps[.implausibility])
+            let (half, size) = (map.count / 2, map.count / 8)
+            #expect(map[..<half].allSatisfy { $0 == 0 })
+            for item in 0..<4 {
+                #expect(map[half + item * size..<half + (item + 1) * size].contains { $0 > 0.5 })
+            }
+            #expect(batch.pixels == (try again.batch(pass)).pixels)
+        }
+    }
+
     @Test func wholeImagesAreCutAndMirroredWithTheirMaps() throws {
         let stage = StageConfig(
             name: "whole", steps: 1, pairs: 2, singles: 3,

@@ -23,6 +23,7 @@ enum Sample {
             config.vit.numAttentionHeads = 2
             config.vit.intermediateSize = 32
             config.vit.stem?.channels = [8, 8, 16, 32]
+            config.detail?.stem.channels = [8, 8, 16, 32]
             config.t5.dModel = 32
             config.t5.dKv = 8
             config.t5.dFf = 32

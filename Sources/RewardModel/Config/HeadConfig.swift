@@ -74,6 +74,19 @@ public struct ScoreHeadConfig: Codable, Sendable, Equatable {
     }
 }
 
+extension ModelConfig {
+    /// The heatmaps whose logits a score's head reads: those of its own path, all of them outside the detail path, or the
+    /// one head of an augmented-prompt model.
+    package func statisticsHeatmaps(for score: ScoreKind) -> [HeatmapKind] {
+        guard scoreHead.heatmapStatistics != nil else { return [] }
+        if variant == .augmentedPrompt { return [.implausibility] }
+        if let detail, detail.scores.contains(score) {
+            return HeatmapKind.allCases.filter(detail.heatmaps.contains)
+        }
+        return HeatmapKind.allCases
+    }
+}
+
 /// 3×3 convolutions, stride-2 deconvolutions that each carry two read-out convolutions (or none), and a read-out.
 public struct HeatmapHeadConfig: Codable, Sendable, Equatable {
     /// Channels of the convolutions before the first deconvolution.

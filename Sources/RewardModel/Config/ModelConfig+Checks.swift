@@ -50,7 +50,7 @@ extension ModelConfig {
         if heatmapHead.deconvolutions.count > 6 {
             return "heatmap_head has \(heatmapHead.deconvolutions.count) deconvolutions"
         }
-        if let fault = stemFault ?? pooledHeadFault ?? wordHeadFault { return fault }
+        if let fault = stemFault ?? detailFault ?? pooledHeadFault ?? wordHeadFault { return fault }
         if variant == .augmentedPrompt {
             let tasks = ScoreKind.allCases.map(\.rawValue) + HeatmapKind.allCases.map(\.rawValue)
             if let task = tasks.first(where: { text.taskPrefixes[$0] == nil }) {
@@ -59,18 +59,37 @@ extension ModelConfig {
         }
         return nil
     }
+
     private var stemFault: String? {
         guard let stem = vit.stem else { return nil }
+        if let fault = fault(of: stem, "vit.stem") { return fault }
+        return stem.channels.last == vit.hiddenSize ? nil : "vit.stem.channels must end in vit.hidden_size"
+    }
+
+    private var detailFault: String? {
+        guard let detail else { return nil }
+        if variant != .multiHead { return "detail needs a multi_head model: others share one head among their tasks" }
+        if detail.scores.isEmpty, detail.heatmaps.isEmpty { return "detail has no heads; leave it out" }
+        if let fault = fault(of: detail.stem, "detail.stem") { return fault }
+        return detail.stem.channels.last == t5.dModel ? nil : "detail.stem.channels must end in t5.d_model"
+    }
+
+    private func fault(of stem: StemConfig, _ name: String) -> String? {
         if let bad = stem.channels.first(where: { $0 < 1 || $0 > 1 << 16 }) {
-            return "vit.stem has a layer of size \(bad)"
+            return "\(name) has a layer of size \(bad)"
         }
         if stem.channels.count > 8 || 1 << stem.channels.count != vit.patchSize {
-            return "vit.stem has \(stem.channels.count) layers of stride 2: they make no patches of \(vit.patchSize)"
+            return "\(name) has \(stem.channels.count) layers of stride 2: they make no patches of \(vit.patchSize)"
         }
-        if stem.channels.last != vit.hiddenSize { return "vit.stem.channels must end in vit.hidden_size" }
-        if !(stem.normEps > 0) { return "vit.stem.norm_eps is \(stem.normEps), not above 0" }
+        if let blocks = stem.residualBlocks {
+            if blocks.count != stem.channels.count { return "\(name).residual_blocks needs one number per layer" }
+            if let bad = blocks.first(where: { !(0...64).contains($0) }) {
+                return "\(name).residual_blocks has \(bad), not in 0...64"
+            }
+        }
+        if !(stem.normEps > 0) { return "\(name).norm_eps is \(stem.normEps), not above 0" }
         if let factor = stem.highPass, !factor.isFinite || factor == 0 {
-            return "vit.stem.high_pass is \(factor); leave it out for RGB alone"
+            return "\(name).high_pass is \(factor); leave it out for RGB alone"
         }
         return nil
     }

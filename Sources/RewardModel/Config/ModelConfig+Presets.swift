@@ -53,10 +53,13 @@ extension ModelConfig {
 
     /// The small model that ships: 192 pixels, a convolutional stem, pooled score heads and a word tagger.
     ///
-    /// The stem and the heads have no norms: how strong a response is, which a layer norm would take away at every pixel,
-    /// is what tells blur, noise and edges apart.
+    /// The stems and the heads have no norms: how strong a response is, which a layer norm would take away at every pixel,
+    /// is what tells blur, noise and edges apart. In a multi-head model damage has a path of its own.
     public static func mini(_ variant: Variant, vocabSize: Int) -> ModelConfig {
-        ModelConfig(
+        let detail = DetailConfig(
+            stem: StemConfig(channels: [32, 64, 128, 192], norm: .none, highPass: 6, residualBlocks: [0, 1, 1, 1]),
+            scores: [.plausibility], heatmaps: [.implausibility])
+        return ModelConfig(
             name: "rahf-mini-untrained", variant: variant, trained: false, image: ImageConfig(size: 192),
             vit: ViTConfig(
                 hiddenSize: 192, numHiddenLayers: 3, numAttentionHeads: 6, intermediateSize: 768, layerNormEps: 1e-6,
@@ -71,7 +74,7 @@ extension ModelConfig {
             heatmapHead: HeatmapHeadConfig(
                 convolutions: [96], activationFirst: false, deconvolutions: [48, 32], residual: false,
                 deconvolutionReadOuts: false, readOut: [1], norm: .none, normEps: 1e-6),
-            wordHead: WordHeadConfig(dense: [96, 1]))
+            wordHead: WordHeadConfig(dense: [96, 1]), detail: variant == .multiHead ? detail : nil)
     }
 
     /// The public port's task texts, which it puts before the prompt.

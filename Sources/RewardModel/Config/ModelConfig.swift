@@ -21,6 +21,8 @@ public struct ModelConfig: Codable, Sendable, Equatable {
     public var heatmapHead: HeatmapHeadConfig
     /// How words are judged. Nil means the paper's T5 decoder, which writes the prompt with suffixes.
     public var wordHead: WordHeadConfig?
+    /// A path of convolutions for some of the heads. Nil means that all read the T5 encoder's tokens, as in the paper.
+    public var detail: DetailConfig?
 
     public enum Variant: String, Codable, Sendable {
         /// One head per score and per heatmap; one encoder pass serves all.
@@ -31,7 +33,8 @@ public struct ModelConfig: Codable, Sendable, Equatable {
 
     public init(
         name: String, variant: Variant, trained: Bool, image: ImageConfig, vit: ViTConfig, t5: T5Config,
-        text: TextConfig, scoreHead: ScoreHeadConfig, heatmapHead: HeatmapHeadConfig, wordHead: WordHeadConfig? = nil
+        text: TextConfig, scoreHead: ScoreHeadConfig, heatmapHead: HeatmapHeadConfig, wordHead: WordHeadConfig? = nil,
+        detail: DetailConfig? = nil
     ) {
         self.name = name
         self.variant = variant
@@ -43,6 +46,7 @@ public struct ModelConfig: Codable, Sendable, Equatable {
         self.scoreHead = scoreHead
         self.heatmapHead = heatmapHead
         self.wordHead = wordHead
+        self.detail = detail
     }
 }
 

@@ -13,6 +13,9 @@ public struct StemConfig: Codable, Sendable, Equatable {
     /// pixels (`(x - mean) / std`), and m is over the neighbours inside the image, so that a flat image gives zeros up
     /// to its border. Nil means RGB alone.
     public var highPass: Float?
+    /// After each layer's activation, so many blocks `relu(x + conv(relu(conv x)))` of 3×3 convolutions of stride 1, zeros
+    /// around the map. Nil means none. A fresh block's second convolution is zero: it passes its input through.
+    public var residualBlocks: [Int]?
 
     public enum Activation: String, Codable, Sendable {
         case relu
@@ -22,14 +25,18 @@ public struct StemConfig: Codable, Sendable, Equatable {
 
     public init(
         channels: [Int], norm: ChannelNorm = .layer, normEps: Float = 1e-6, activation: Activation = .relu,
-        highPass: Float? = nil
+        highPass: Float? = nil, residualBlocks: [Int]? = nil
     ) {
         self.channels = channels
         self.norm = norm
         self.normEps = normEps
         self.activation = activation
         self.highPass = highPass
+        self.residualBlocks = residualBlocks
     }
+
+    /// Residual blocks after a layer.
+    func blocks(after layer: Int) -> Int { residualBlocks.map { layer < $0.count ? $0[layer] : 0 } ?? 0 }
 
     /// Channels of the first layer's input.
     var inputChannels: Int { highPass == nil ? 3 : 6 }

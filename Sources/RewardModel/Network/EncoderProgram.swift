@@ -62,19 +62,25 @@ struct EncoderProgram {
         let idInput = network.graph.input("ids", [rows, length], .int32)
         let countInput = network.graph.input("counts", [rows], .int32)
         var visual = network.imageTokens(pixelInput)
+        var detail = network.detailMap(pixelInput)
         let shape = network.graph.shape(visual)
         if key.images < batch {
             let imageOfRow = network.graph.input("image_rows", [rows], .int32)
-            let whole = network.graph.reshape(visual, [key.images, shape[1] * shape[2]])
-            let gathered = network.graph.embedding(whole, imageOfRow)
-            visual = network.graph.reshape(gathered, [rows, shape[1], shape[2]])
+            func gathered(_ x: Tensor) -> Tensor {
+                let shape = network.graph.shape(x)
+                let whole = network.graph.reshape(x, [key.images, shape.count / key.images])
+                return network.graph.reshape(
+                    network.graph.embedding(whole, imageOfRow), Shape([rows] + shape.dimensions.dropFirst()))
+            }
+            visual = gathered(visual)
+            detail = detail.map(gathered)
         } else if tasks.count > 1 {
             // The image is encoded once; its tokens join every task's text.
             let repeated = network.graph.broadcast(visual, leading: [tasks.count])
             visual = network.graph.reshape(repeated, [rows, shape[1], shape[2]])
         }
         let states = network.encode(visual, idInput, tokenCounts: countInput)
-        let maps = network.featureMap(states)
+        let maps = (encoder: network.featureMap(states), detail: detail)
         func rowsOf(_ x: Tensor, _ task: NetworkTask) -> Tensor {
             guard tasks.count > 1, let index = tasks.firstIndex(of: task) else { return x }
             return network.graph.slice(x, axis: 0, index * batch..<(index + 1) * batch)
@@ -84,11 +90,15 @@ struct EncoderProgram {
         var scoreTensors: [Tensor] = []
         // A multi-head model's heads share one map: its heatmap logits are computed once, and only if scores read them.
         var logits: [HeatmapKind: Tensor] = [:]
-        if config.variant == .multiHead, !scoreKinds.isEmpty {
-            for kind in network.statisticsHeatmaps { logits[kind] = network.heatmapLogits(maps, kind) }
+        if config.variant == .multiHead {
+            let read = Set(scoreKinds.flatMap { config.statisticsHeatmaps(for: $0) })
+            for kind in HeatmapKind.allCases where read.contains(kind) {
+                logits[kind] = network.heatmapLogits(network.map(for: kind, maps), kind)
+            }
         }
         for kind in scoreKinds {
-            scoreTensors.append(network.scoreHead(rowsOf(maps, .score(kind)), kind, heatmapLogits: logits))
+            let map = rowsOf(network.map(for: kind, maps), .score(kind))
+            scoreTensors.append(network.scoreHead(map, kind, heatmapLogits: logits))
         }
         scores = Array(outputs.count..<outputs.count + scoreTensors.count)
         outputs += scoreTensors
@@ -102,7 +112,9 @@ struct EncoderProgram {
                 seedInputs.append(("seed.\(kind.rawValue)", batch))
             }
             for kind in heatmapKinds {
-                let heatmapLogits = logits[kind] ?? network.heatmapLogits(rowsOf(maps, .heatmap(kind)), kind)
+                let heatmapLogits =
+                    logits[kind]
+                    ?? network.heatmapLogits(rowsOf(network.map(for: kind, maps), .heatmap(kind)), kind)
                 let heatmap = network.graph.activation(heatmapLogits, .sigmoid)
                 heatmapTensors.append(heatmap)
                 let shape = network.graph.shape(heatmap)
@@ -121,11 +133,12 @@ struct EncoderProgram {
                     outputs.append(network.graph.activation(known, .sigmoid))
                 }
             }
-            for kind in heatmapKinds
-            where logits.isEmpty && (config.variant == .augmentedPrompt || outputs.count == scores.count) {
+            let isShared = config.variant == .multiHead && detail == nil
+            for kind in heatmapKinds where logits.isEmpty && (!isShared || outputs.count == scores.count) {
                 self.maps.append(outputs.count)
                 // A copy of its own, so that the map outlives the arena.
-                outputs.append(network.graph.affine(rowsOf(maps, .heatmap(kind)), factor: 1))
+                let map = rowsOf(network.map(for: kind, maps), .heatmap(kind))
+                outputs.append(network.graph.affine(map, factor: 1))
             }
             if key.words {
                 let text = network.textStates(rowsOf(states, .words))

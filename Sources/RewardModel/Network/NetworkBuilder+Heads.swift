@@ -14,6 +14,17 @@ extension NetworkBuilder {
         graph.slice(states, axis: 1, visualTokens..<graph.shape(states)[1])
     }
 
+    /// The map that a score's or a heatmap's head reads: the detail path's, or else the encoder's.
+    package func map(for kind: ScoreKind, _ maps: (encoder: Tensor, detail: Tensor?)) -> Tensor {
+        guard let detail = maps.detail, config.detail?.scores.contains(kind) == true else { return maps.encoder }
+        return detail
+    }
+
+    package func map(for kind: HeatmapKind, _ maps: (encoder: Tensor, detail: Tensor?)) -> Tensor {
+        guard let detail = maps.detail, config.detail?.heatmaps.contains(kind) == true else { return maps.encoder }
+        return detail
+    }
+
     /// Prefix of a head's weights; augmented-prompt models have one head per kind.
     func headName(_ kind: String, _ task: String) -> String {
         config.variant == .multiHead ? "\(kind).\(task)" : kind
@@ -47,7 +58,7 @@ extension NetworkBuilder {
             let rows = graph.reshape(x, [shape[0], shape[1] * shape[2], shape[3]])
             var parts = pooling.map { graph.topMean(rows, count: $0 == .max ? 1 : shape[1] * shape[2]) }
             if let wanted = head.heatmapStatistics {
-                parts += statistics(wanted, map, heatmapLogits)
+                parts += statistics(wanted, of: config.statisticsHeatmaps(for: task), map, heatmapLogits)
             }
             x = parts.count == 1 ? parts[0] : graph.concatenate(parts, axis: 1)
         } else {
@@ -57,16 +68,11 @@ extension NetworkBuilder {
         return dense(x, name, head.dense)
     }
 
-    /// The heatmaps whose logits score heads read: both, or the one head of an augmented-prompt model.
-    package var statisticsHeatmaps: [HeatmapKind] {
-        guard config.scoreHead.heatmapStatistics != nil else { return [] }
-        return config.variant == .multiHead ? HeatmapKind.allCases : [.implausibility]
-    }
-
     private mutating func statistics(
-        _ wanted: ScoreHeadConfig.HeatmapStatistics, _ map: Tensor, _ known: [HeatmapKind: Tensor]
+        _ wanted: ScoreHeadConfig.HeatmapStatistics, of kinds: [HeatmapKind], _ map: Tensor,
+        _ known: [HeatmapKind: Tensor]
     ) -> [Tensor] {
-        statisticsHeatmaps.flatMap { kind in
+        kinds.flatMap { kind in
             let logits = known[kind] ?? heatmapLogits(map, kind)
             let shape = graph.shape(logits)
             let pixels = shape[1] * shape[2]

@@ -29,7 +29,7 @@ extension NetworkBuilder {
 
     /// Normalised pixels `[B, h, w, 3]` to `[B, h / patch, w / patch, hidden]`: the stem, or the patch embedding.
     package mutating func patchMap(_ pixels: Tensor) -> Tensor {
-        if let stem = config.vit.stem { return stemMap(pixels, stem) }
+        if let stem = config.vit.stem { return stemMap(pixels, stem, "vit.stem") }
         let vit = config.vit
         let (shape, patch) = (graph.shape(pixels), vit.patchSize)
         let (batch, rows, columns) = (shape[0], shape[1] / patch, shape[2] / patch)
@@ -43,12 +43,23 @@ extension NetworkBuilder {
         return graph.linear(flat, weight, bias: bias)
     }
 
-    private mutating func stemMap(_ pixels: Tensor, _ stem: StemConfig) -> Tensor {
+    /// Normalised pixels `[B, h, w, 3]` to the detail path's map, `[B, h / patch, w / patch, dModel]`; nil without one.
+    package mutating func detailMap(_ pixels: Tensor) -> Tensor? {
+        config.detail.map { stemMap(pixels, $0.stem, "detail.stem") }
+    }
+
+    private mutating func stemMap(_ pixels: Tensor, _ stem: StemConfig, _ name: String) -> Tensor {
         var x = stem.highPass.map { graph.concatenate([pixels, highPass(pixels, factor: $0)], axis: 3) } ?? pixels
         for (index, channels) in stem.channels.enumerated() {
-            x = convolution(x, "vit.stem.convolutions.\(index)", channels, kernel: 3, stride: 2)
-            x = channelNorm(x, "vit.stem.norms.\(index)", stem.norm, epsilon: stem.normEps)
+            x = convolution(x, "\(name).convolutions.\(index)", channels, kernel: 3, stride: 2)
+            x = channelNorm(x, "\(name).norms.\(index)", stem.norm, epsilon: stem.normEps)
             x = graph.activation(x, stem.activation == .relu ? .relu : .gelu)
+            for block in 0..<stem.blocks(after: index) {
+                let inner = graph.activation(
+                    convolution(x, "\(name).blocks.\(index).\(block).0", channels, kernel: 3), .relu)
+                let change = convolution(inner, "\(name).blocks.\(index).\(block).1", channels, kernel: 3)
+                x = graph.activation(graph.add(change, x), .relu)
+            }
         }
         return x
     }

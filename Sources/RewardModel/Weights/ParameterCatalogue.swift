@@ -40,6 +40,7 @@ public enum ParameterCatalogue {
             "vit.embeddings.position_embeddings", [1, grid * grid + 1, vit.hiddenSize], fanIn: vit.hiddenSize,
             zero: plain)
         list.patches(vit)
+        if let detail = config.detail { list.stem("detail.stem", detail.stem) }
         for layer in 0..<vit.numHiddenLayers {
             let name = "vit.encoder.layer.\(layer)"
             list.norm("\(name).layernorm_before", vit.hiddenSize, shift: true)
@@ -62,8 +63,8 @@ public enum ParameterCatalogue {
             if !t5.tieWordEmbeddings { list.linear("t5.lm_head", t5.dModel, t5.vocabSize, bias: false) }
         }
         let multi = config.variant == .multiHead
-        for name in multi ? ScoreKind.allCases.map({ "score_head.\($0.rawValue)" }) : ["score_head"] {
-            list.scoreHead(name, config, side: grid)
+        for kind in multi ? ScoreKind.allCases : [.plausibility] {
+            list.scoreHead(multi ? "score_head.\(kind.rawValue)" : "score_head", kind, config, side: grid)
         }
         for name in multi ? HeatmapKind.allCases.map({ "heatmap_head.\($0.rawValue)" }) : ["heatmap_head"] {
             list.heatmapHead(name, config)
@@ -142,11 +143,20 @@ public enum ParameterCatalogue {
                 constant("vit.embeddings.patch_embeddings.projection.bias", [vit.hiddenSize], 0)
                 return
             }
+            self.stem("vit.stem", stem)
+        }
+
+        mutating func stem(_ name: String, _ stem: StemConfig) {
             for (index, (from, to)) in zip([stem.inputChannels] + stem.channels, stem.channels).enumerated() {
-                convolution("vit.stem.convolutions.\(index)", from, to, kernel: 3, before: stem.norm)
+                convolution("\(name).convolutions.\(index)", from, to, kernel: 3, before: stem.norm)
                 // Undoes what a large epsilon takes away, so that a fresh stem keeps its responses' size.
                 let gain = stem.normEps > 0.01 ? (1 + stem.normEps).squareRoot() : 1
-                norm("vit.stem.norms.\(index)", to, stem.norm, gain: gain)
+                norm("\(name).norms.\(index)", to, stem.norm, gain: gain)
+                for block in 0..<stem.blocks(after: index) {
+                    convolution("\(name).blocks.\(index).\(block).0", to, to, kernel: 3, before: .none)
+                    constant("\(name).blocks.\(index).\(block).1.weight", [to, to, 3, 3], 0)
+                    constant("\(name).blocks.\(index).\(block).1.bias", [to], 0)
+                }
             }
         }
 
@@ -180,7 +190,7 @@ public enum ParameterCatalogue {
             norm("\(stack).final_layer_norm", t5.dModel, shift: false)
         }
 
-        mutating func scoreHead(_ name: String, _ config: ModelConfig, side: Int) {
+        mutating func scoreHead(_ name: String, _ kind: ScoreKind, _ config: ModelConfig, side: Int) {
             let head = config.scoreHead
             var channels = config.t5.dModel
             for (index, layer) in head.convolutions.enumerated() {
@@ -191,7 +201,7 @@ public enum ParameterCatalogue {
             }
             var inputs = channels * side * side
             if let pooling = head.pooling {
-                let maps = config.variant == .multiHead ? HeatmapKind.allCases.count : 1
+                let maps = config.statisticsHeatmaps(for: kind).count
                 inputs = channels * pooling.count + maps * (head.heatmapStatistics?.statistics.count ?? 0)
             }
             dense(name, inputs, head.dense)

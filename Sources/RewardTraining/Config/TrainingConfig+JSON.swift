@@ -67,7 +67,7 @@ extension StageConfig {
             return "a loss weight is negative or not a number"
         }
         let a = augmentation
-        if ![a.crop, a.jitter, a.grey, a.flip, a.turn].allSatisfy({ (0...1).contains($0) }) {
+        if ![a.crop, a.jitter, a.grey, a.flip, a.turn, a.warp].allSatisfy({ (0...1).contains($0) }) {
             return "an augmentation's probability is outside 0...1"
         }
         return nil

@@ -211,14 +211,19 @@ public struct AugmentationConfig: Codable, Sendable, Equatable {
     public var flip: Double
     /// Rows and columns exchanged, in crops around damage alone; with `flip`, quarter turns. The default is 0.
     public var turn: Double
+    /// Crops around damage turned by any angle and scaled, 0.6 to 1.3 pixels of the picture for one of the crop. The default
+    /// is 0.
+    public var warp: Double
 
     public init(
-        crop: Double = 0.5, jitter: Double = 0.1, grey: Double = 0.1, flip: Double = 0, turn: Double = 0
+        crop: Double = 0.5, jitter: Double = 0.1, grey: Double = 0.1, flip: Double = 0, turn: Double = 0,
+        warp: Double = 0
     ) {
         self.crop = crop
         self.jitter = jitter
         self.grey = grey
         self.flip = flip
         self.turn = turn
+        self.warp = warp
     }
 }

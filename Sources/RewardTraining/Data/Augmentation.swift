@@ -10,6 +10,15 @@ package struct Augmentation {
     package var flip = false
     /// Rows and columns exchanged; after `flip`. Crops only.
     package var turn = false
+    /// The crop itself turned and scaled. Crops only.
+    package var warp: Warp?
+
+    package struct Warp {
+        /// In radians.
+        package var angle: Float
+        /// Pixels of the picture for one of the crop.
+        package var scale: Float
+    }
 
     package struct Jitter {
         var brightness: Float
@@ -33,6 +42,8 @@ package struct Augmentation {
         grey = random.chance(config.grey)
         flip = random.chance(config.flip)
         turn = random.chance(config.turn) && !wholeImage
+        let turned = Warp(angle: Float(random.uniform(-.pi...(.pi))), scale: Float(random.uniform(0.6...1.3)))
+        if random.chance(config.warp), !wholeImage { warp = turned }
     }
 
     /// Changes colours of `[side, side, 3]` in [0, 1].

@@ -7,12 +7,10 @@ package final class BatchMaker {
     package let cache: ExampleCache
     package let config: ModelConfig
     package let stage: StageConfig
-    private let seed: UInt64
-    private let number: UInt64
-    private var pairOrder: Shuffle
+    let seed: UInt64
+    let number: UInt64
+    var pairOrder: Shuffle
     private var singleOrder: Shuffle
-    /// Normalised value of each 8-bit level, by channel.
-    private let normalised: [[Float]]
     /// Of the stage's last pass in every step.
     private let rehearsal: BatchMaker?
 
@@ -46,9 +44,6 @@ package final class BatchMaker {
         self.number = UInt64(number)
         pairOrder = Shuffle(count: max(data.pairs.count, 1), seed: seed, stream: 2 * UInt64(number))
         singleOrder = Shuffle(count: data.entries.count, seed: seed, stream: 2 * UInt64(number) + 1)
-        normalised = (0..<3).map { channel in
-            (0..<256).map { (Float($0) / 255 - config.image.mean[channel]) / config.image.std[channel] }
-        }
     }
 
     /// The batch of one pass; `pass` counts from the stage's start.
@@ -130,7 +125,7 @@ package final class BatchMaker {
         return item
     }
 
-    private func normalise(_ pixels: inout [Float]) {
+    func normalise(_ pixels: inout [Float]) {
         let (mean, std) = (config.image.mean, config.image.std)
         for index in pixels.indices { pixels[index] = (pixels[index] - mean[index % 3]) / std[index % 3] }
     }
@@ -164,113 +159,5 @@ package final class BatchMaker {
                 ).values
         }
         return (pixels, maps)
-    }
-
-    // MARK: Crops around damage
-
-    private func cropBatch(_ pass: Int, side: Int) throws(TrainingError) -> TrainingBatch {
-        var clean: [Item] = []
-        var damaged: [Item] = []
-        for index in 0..<stage.pairs {
-            var random = CounterRandom(seed, 16 + number, UInt64(pass), UInt64(index))
-            var pair = data.pairs[pairOrder[pass * stage.pairs + index]]
-            for attempt in 0..<12 {
-                if let items = try crop(pair, side: side, last: attempt == 11, &random) {
-                    clean.append(items.clean)
-                    damaged.append(items.damaged)
-                    break
-                }
-                pair = data.pairs[random.index(data.pairs.count)]
-            }
-        }
-        return assemble(clean + damaged, side: side)
-    }
-
-    /// One place around the damage, cut from both copies; nil when nothing is marked or the mark cannot be seen.
-    private func crop(
-        _ pair: TrainingData.Pair, side: Int, last: Bool, _ random: inout CounterRandom
-    ) throws(TrainingError) -> (clean: Item, damaged: Item)? {
-        let (first, second) = (try cache.example(pair.clean), try cache.example(pair.damaged))
-        let (size, mapSize) = (cache.size, cache.mapSize)
-        let cell = size / mapSize
-        let cells = side / cell
-        let place = (random.unit(), random.unit(), random.unit())
-        let augmentation = Augmentation(stage.augmentation, wholeImage: false, random: &random)
-        guard let map = second.maps[.implausibility] else {
-            if last { throw .unsuitableData("no damaged record with a map was found in 12 draws") }
-            return nil
-        }
-        let marked = (0..<mapSize * mapSize).filter { map[$0] >= 128 }
-        if marked.isEmpty, !last { return nil }
-        let target = marked.isEmpty ? 0 : marked[Int(place.0 * Double(marked.count))]
-        /// Anywhere that has the marked cell inside.
-        func start(_ at: Int, _ share: Double) -> Int {
-            let (low, high) = (max(0, at - cells + 1), min(at, mapSize - cells))
-            return low + Int(share * Double(high - low + 1))
-        }
-        let (left, top) = (start(target % mapSize, place.1), start(target / mapSize, place.2))
-
-        var (seen, count, change) = (0, 0, 0)
-        var values = [Float](repeating: 0, count: cells * cells)
-        for row in 0..<cells {
-            for column in 0..<cells {
-                let mark = map[(top + row) * mapSize + left + column]
-                values[row * cells + column] = Float(mark) / 255
-                guard mark >= 128 else { continue }
-                for y in (top + row) * cell..<(top + row + 1) * cell {
-                    for x in (left + column) * cell..<(left + column + 1) * cell {
-                        let at = (y * size + x) * 3
-                        let differences = (0..<3).map {
-                            abs(Int(first.pixels[at + $0]) - Int(second.pixels[at + $0]))
-                        }
-                        count += 1
-                        change += differences[0] + differences[1] + differences[2]
-                        if max(differences[0], differences[1], differences[2]) > 6 { seen += 1 }
-                    }
-                }
-            }
-        }
-        let visible = Float(seen) / Float(max(count, 1))
-        if visible < stage.visibleShare, !last { return nil }
-        // How bad it looks in this crop: a base, and more with the visible area and the change.
-        let area = values.reduce(0, +) / Float(values.count)
-        let strength = 12 * area * visible + Float(change) / Float(3 * max(count, 1)) / 60
-        let drop = 0.35 + 0.65 * (1 - exponential(-strength))
-
-        let score = data.entries[pair.clean].scores.plausibility
-        func item(_ example: ExampleCache.Example, _ entry: Int, _ score: Float, _ map: [Float])
-            throws(TrainingError) -> Item
-        {
-            var map = map
-            var pixels = [Float](repeating: 0, count: side * side * 3)
-            let plain = augmentation.jitter == nil && !augmentation.grey
-            for y in 0..<side {
-                for x in 0..<side {
-                    let column = augmentation.flip ? side - 1 - x : x
-                    let source = ((top * cell + y) * size + left * cell + column) * 3
-                    for channel in 0..<3 {
-                        let octet = example.pixels[source + channel]
-                        pixels[(y * side + x) * 3 + channel] =
-                            plain ? normalised[channel][Int(octet)] : Float(octet) / 255
-                    }
-                }
-            }
-            if !plain {
-                try augmentation.recolour(&pixels, side: side)
-                normalise(&pixels)
-            }
-            if augmentation.flip { Augmentation.mirror(&map, side: cells, channels: 1) }
-            if augmentation.turn {
-                Augmentation.transpose(&pixels, side: side, channels: 3)
-                Augmentation.transpose(&map, side: cells, channels: 1)
-            }
-            return Item(
-                pixels: pixels, maps: [.implausibility: map], scores: [.plausibility: score],
-                entry: data.entries[entry])
-        }
-        return (
-            try item(first, pair.clean, score, [Float](repeating: 0, count: cells * cells)),
-            try item(second, pair.damaged, max(score - drop, 0), values)
-        )
     }
 }

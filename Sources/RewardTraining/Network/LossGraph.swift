@@ -47,10 +47,11 @@ struct LossGraph {
 
     private mutating func build(_ config: ModelConfig) {
         let pixels = network.graph.input("pixels", [shape.items, shape.side, shape.side, 3])
-        let map: Tensor
+        let map: (encoder: Tensor, detail: Tensor?)
+        let detail = network.detailMap(pixels)
         var states: Tensor?
         if stage.bypassTransformers {
-            map = network.bypassedFeatureMap(pixels)
+            map = (network.bypassedFeatureMap(pixels), detail)
         } else {
             var visual = network.imageTokens(pixels)
             let rows = shape.items * tasks.count
@@ -62,10 +63,12 @@ struct LossGraph {
             let ids = network.graph.input("ids", [rows, shape.textLength], .int32)
             let counts = network.graph.input("counts", [rows], .int32)
             let encoded = network.encode(visual, ids, tokenCounts: counts)
-            map = network.featureMap(encoded)
+            map = (network.featureMap(encoded), detail)
             states = encoded
         }
-        for kind in stage.heatmaps { logits[kind] = network.heatmapLogits(rows(of: map, .heatmap(kind)), kind) }
+        for kind in stage.heatmaps {
+            logits[kind] = network.heatmapLogits(rows(of: network.map(for: kind, map), .heatmap(kind)), kind)
+        }
         addScores(config, map)
         addHeatmaps()
         if stage.losses.words > 0, let states { addWords(config, network.textStates(rows(of: states, .words))) }
@@ -78,11 +81,12 @@ struct LossGraph {
 
     // MARK: Scores
 
-    private mutating func addScores(_ config: ModelConfig, _ map: Tensor) {
+    private mutating func addScores(_ config: ModelConfig, _ map: (encoder: Tensor, detail: Tensor?)) {
         guard stage.losses.score > 0 || stage.losses.hinge > 0 else { return }
         var known: [HeatmapKind: Tensor] = [:]
         if config.variant == .multiHead {
-            for kind in network.statisticsHeatmaps {
+            let read = Set(stage.scores.flatMap { config.statisticsHeatmaps(for: $0) })
+            for kind in HeatmapKind.allCases where read.contains(kind) {
                 // A map the stage does not train says nothing yet: zeros stand for it, and its head is not computed.
                 let empty = [Float](repeating: 0, count: shape.items * shape.mapSide * shape.mapSide)
                 known[kind] =
@@ -92,7 +96,8 @@ struct LossGraph {
         }
         var sum: Tensor?
         for kind in stage.scores {
-            let score = network.scoreHead(rows(of: map, .score(kind)), kind, heatmapLogits: known)
+            let own = rows(of: network.map(for: kind, map), .score(kind))
+            let score = network.scoreHead(own, kind, heatmapLogits: known)
             scores[kind] = score
             let target = network.graph.input("score.\(kind.rawValue)", [shape.items, 1])
             let weights = network.graph.input("score_weight.\(kind.rawValue)", [shape.items, 1])
