@@ -60,6 +60,20 @@ int64_t rk_packed_count(int64_t k, int64_t n) {
     return (n + width - 1) / width * width * k;
 }
 
+typedef float four __attribute__((vector_size(16), aligned(4)));
+
+// A 4 x 4 block of the matrix whose columns lie `stride` apart, to rows `width` apart.
+static inline void pack_block(const float *columns, int64_t stride, float *rows, int64_t width) {
+    four a = *(const four *)columns, b = *(const four *)(columns + stride);
+    four c = *(const four *)(columns + 2 * stride), d = *(const four *)(columns + 3 * stride);
+    four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    *(four *)rows = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(four *)(rows + width) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    ab = __builtin_shufflevector(a, b, 2, 6, 3, 7), cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(four *)(rows + 2 * width) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(four *)(rows + 3 * width) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+}
+
 void rk_pack(const float *b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, float *packed, int64_t p0,
              int64_t p1) {
     int64_t width = table()->panel_width;
@@ -76,8 +90,12 @@ void rk_pack(const float *b, int64_t k_stride, int64_t n_stride, int64_t k, int6
         }
         // Blocks of 16 rows: each column's cache line is read once.
         for (int64_t i0 = 0; i0 < k; i0 += 16) {
-            int64_t i1 = i0 + 16 < k ? i0 + 16 : k;
-            for (int64_t j = 0; j < width; j++)
+            int64_t i1 = i0 + 16 < k ? i0 + 16 : k, j = 0;
+            if (k_stride == 1 && i1 - i0 == 16)
+                for (; j + 4 <= columns; j += 4)
+                    for (int64_t i = i0; i < i1; i += 4)
+                        pack_block(source + i + j * n_stride, n_stride, panel + i * width + j, width);
+            for (; j < width; j++)
                 for (int64_t i = i0; i < i1; i++)
                     panel[i * width + j] = j < columns ? source[i * k_stride + j * n_stride] : 0.0f;
         }

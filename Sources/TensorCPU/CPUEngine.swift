@@ -62,8 +62,12 @@ public final class CPUEngine {
         var compiler = Compiler(
             engine: self, graph: graph, outputs: outputs, variables: variables,
             exactConvolutions: exactConvolutions)
+        defer {
+            parameters.discard()
+            parameters.releasePages()
+        }
         let program = try compiler.compile()
-        parameters.releasePages()
+        try parameters.fill()
         return program
     }
 
@@ -71,7 +75,10 @@ public final class CPUEngine {
     ///
     /// The memory lives as long as the engine and starts with the source's values.
     public func variable(_ name: String, _ shape: Shape) throws(EngineError) -> UnsafeMutableBufferPointer<Float> {
-        UnsafeMutableBufferPointer(start: try parameters.floats(name, shape), count: shape.count)
+        defer { parameters.discard() }
+        let values = try parameters.floats(name, shape)
+        try parameters.fill()
+        return UnsafeMutableBufferPointer(start: values, count: shape.count)
     }
 
     /// Runs numbered pieces of work on the engine's threads and returns when all are done.

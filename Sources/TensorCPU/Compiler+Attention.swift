@@ -167,12 +167,12 @@ private typealias Pointer = UnsafeMutablePointer<Float>
 /// Rows `[count, d]` as the right-hand side of `x rowsᵀ`.
 private func pack(keys rows: Pointer, _ stride: Int, _ count: Int, _ d: Int, into packed: Pointer) {
     rk_pack(
-        rows, 1, Int64(stride), Int64(d), Int64(count), packed, 0, Int64(ParameterStore.panelCount(count)))
+        rows, 1, Int64(stride), Int64(d), Int64(count), packed, 0, Int64(WeightPacking.panelCount(count)))
 }
 
 /// Rows `[count, d]` as the right-hand side of `x rows`.
 private func pack(values rows: Pointer, _ stride: Int, _ count: Int, _ d: Int, into packed: Pointer) {
-    rk_pack(rows, Int64(stride), 1, Int64(count), Int64(d), packed, 0, Int64(ParameterStore.panelCount(d)))
+    rk_pack(rows, Int64(stride), 1, Int64(count), Int64(d), packed, 0, Int64(WeightPacking.panelCount(d)))
 }
 
 private func product(
@@ -182,7 +182,7 @@ private func product(
     var none = rk_epilogue()
     rk_gemm(
         a, Int64(aStride), packed, Int64(depth), Int64(width), c, Int64(cStride), 0, Int64(rows), 0,
-        Int64(ParameterStore.panelCount(width)), &none)
+        Int64(WeightPacking.panelCount(width)), &none)
 }
 
 private func transpose(_ x: Pointer, _ rows: Int, _ columns: Int, into y: Pointer) {

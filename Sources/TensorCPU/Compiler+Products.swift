@@ -17,17 +17,17 @@ extension Activation {
 extension Compiler {
     /// A weight's packed form: made now for a parameter, at each run for any other value. With it, working memory.
     mutating func packedWeight(
-        _ weight: Tensor, _ packing: ParameterStore.Packing, _ precision: Precision = .float32, workspace: Int = 0
+        _ weight: Tensor, _ packing: Packing, _ precision: Precision = .float32, workspace: Int = 0
     ) throws(EngineError) -> (location: Location, workspace: Location, prepare: ((Frame) -> Void)?) {
         let shape = graph.shape(weight)
         if let name = parameterName(weight) {
             let packed = try engine.parameters.packed(name, shape, packing, precision)
             return (.fixed(packed), scratch(workspace), nil)
         }
-        let memory = scratch([ParameterStore.packedCount(shape, packing), workspace])
+        let memory = scratch([WeightPacking(shape, packing).count, workspace])
         let (source, target, pool) = (location(weight), memory[0], engine.pool)
         let prepare = { (frame: Frame) in
-            ParameterStore.pack(frame(source), shape, packing, into: frame(target), pool)
+            WeightPacking(shape, packing).pack(frame(source), into: frame(target), pool)
         }
         return (target, memory[1], prepare)
     }
@@ -101,7 +101,7 @@ extension Compiler {
         let (inputCount, outputCount) = (map.count / batch, out.count / batch)
         let (depth, width) = (map[3], out[3])
         let pieces = table.pieces(threads: engine.threads, batch: batch)
-        let panels = ParameterStore.panelCount(width)
+        let panels = WeightPacking.panelCount(width)
         let zeroRow = zeros.pointer
         return Step { frame in
             prepare?(frame)
@@ -130,7 +130,7 @@ struct ProductSplit {
     let pieces: Int
 
     init(rows: Int, width: Int, threads: Int) {
-        panels = ParameterStore.panelCount(width)
+        panels = WeightPacking.panelCount(width)
         let wanted = threads * 2
         // 192 rows keep a block of depth in the second-level cache; under 48 a panel is read too often.
         self.rows = RowSplit(

@@ -16,7 +16,7 @@ extension Compiler {
         return Step { frame in
             let packed = frame(work)
             let swapped = packed + packedCount
-            ParameterStore.pack(frame(x), [rows, depth], .transposedLinear, into: packed, pool)
+            WeightPacking([rows, depth], .transposedLinear).pack(frame(x), into: packed, pool)
             transpose(frame(dy), rows, width, into: swapped, pool)
             pool.parallel(split.pieces) { piece, _ in
                 let (range, panels) = split[piece]
@@ -54,7 +54,7 @@ extension Compiler {
         let perWorker = (packedCount + block * (columns + width) + size + 15) & ~15
         let work = scratch(pieces * size + perWorker * engine.threads)
         let pool = engine.pool
-        let panels = ParameterStore.panelCount(columns)
+        let panels = WeightPacking.panelCount(columns)
         return Step { frame in
             let partials = frame(work)
             let (map, gradient) = (frame(x), frame(dy))
@@ -122,7 +122,7 @@ extension Compiler {
                         gather.row(row, tap, of: frame(x), into: gathered + row * depth)
                     }
                 }
-                ParameterStore.pack(gathered, [rows, depth], .transposedLinear, into: packed, pool)
+                WeightPacking([rows, depth], .transposedLinear).pack(gathered, into: packed, pool)
                 pool.parallel(split.pieces) { piece, _ in
                     let (range, panels) = split[piece]
                     var none = rk_epilogue()

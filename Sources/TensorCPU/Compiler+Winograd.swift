@@ -72,7 +72,7 @@ private struct WinogradSplit {
         let fewest = (tiles + most - 1) / most
         tilesPerPiece = (tiles + fewest - 1) / fewest
         blocks = (tiles + tilesPerPiece - 1) / tilesPerPiece
-        panels = ParameterStore.panelCount(Int(map.outputs))
+        panels = WeightPacking.panelCount(Int(map.outputs))
         let wanted = threads == 1 ? 1 : threads * 2
         let groups = max(1, min(panels, (wanted + blocks * batch - 1) / (blocks * batch)))
         panelsPerPiece = (panels + groups - 1) / groups

@@ -76,6 +76,7 @@ struct Compiler {
             }
             let step = try kernel(index)
             if isStatic[index], !outputs.contains(where: { root[$0.index] == index }) {
+                try engine.parameters.fill()
                 engine.arena.reserve(plan.size)
                 withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 1) { empty in
                     step.body(Frame(arena: engine.arena.buffer.pointer, inputs: empty.baseAddress.unsafelyUnwrapped))

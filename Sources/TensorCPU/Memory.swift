@@ -56,6 +56,29 @@ final class FloatBuffer {
     }
 }
 
+/// Memory for many blocks that are kept as long as it: taken from a few large mappings, which come as huge pages.
+struct GrowingMemory {
+    private var buffers: [FloatBuffer] = []
+    private var used = 0
+    private var total = 0
+    /// Floats of the largest mapping for more than one block.
+    private static let largest = 1 << 24
+
+    /// The address of `count` floats, on a cache line of their own. What nobody writes to takes no memory.
+    mutating func take(_ count: Int) -> UnsafeMutablePointer<Float> {
+        let rounded = (max(count, 1) + 15) & ~15
+        if let last = buffers.last, used + rounded <= last.count {
+            defer { used += rounded }
+            return last.pointer + used
+        }
+        let buffer = FloatBuffer(count: max(rounded, min(total, Self.largest)))
+        buffers.append(buffer)
+        total += buffer.count
+        used = rounded
+        return buffer.pointer
+    }
+}
+
 /// Working memory that all programs of an engine share, as only one runs at a time.
 final class Arena {
     private(set) var buffer = FloatBuffer(count: 1)

@@ -1,36 +1,41 @@
-import CKernels
+import Synchronization
 import TensorGraph
 
 /// Weights as the kernels want them: packed once per orientation, shared by all programs of an engine.
+///
+/// A program asks for all its weights, which gives them their memory, and then has them filled together: every thread
+/// reads, checks and packs pieces of them, each page of the source once.
 final class ParameterStore {
-    /// How a product reads a weight.
-    enum Packing: Hashable {
-        /// `[N, K]` as the right-hand side of `x wᵀ`.
-        case linear
-        /// The same weight for `x w`.
-        case transposedLinear
-        /// `[O, I, kh, kw]`, one matrix per tap.
-        case convolution
-        /// `[I, O, kh, kw]`, one matrix per tap.
-        case transposedConvolution
-        /// `[O, I, 3, 3]`, one matrix per point of Winograd's transform.
-        case winograd
-        /// `[I, O, 3, 3]` with its taps in reverse, likewise.
-        case transposedWinograd
-    }
-
+    /// A weight row by row, or packed.
     private struct Key: Hashable {
         var name: String
-        var packing: Packing
+        var packing: Packing?
         var precision: Precision
+    }
+
+    /// One form of one weight.
+    private final class Form {
+        let name: String
+        let view: ParameterView
+        let packing: WeightPacking?
+        let target: UnsafeMutablePointer<Float>
+        var isFilled = false
+        var isWanted = false
+
+        init(_ name: String, _ view: ParameterView, _ packing: WeightPacking?, _ target: UnsafeMutablePointer<Float>) {
+            (self.name, self.view, self.packing, self.target) = (name, view, packing, target)
+        }
     }
 
     private let source: any ParameterSource
     private let pool: ThreadPool
-    private var packed: [Key: FloatBuffer] = [:]
-    private var plain: [String: FloatBuffer] = [:]
-    /// Bytes read from the source whose pages may still be resident.
-    private var unreleased = 0
+    private var memory = GrowingMemory()
+    private var forms: [Key: Form] = [:]
+    /// Asked for and not yet filled, in the order they were asked for.
+    private var wanted: [Form] = []
+    /// Whether pages of the source may be resident.
+    private var isReleased = true
+    /// Bytes of the source that are read between two releases: a file and its packed copy would else be resident together.
     private static let mostUnreleased = 64 << 20
 
     init(source: any ParameterSource, pool: ThreadPool) {
@@ -38,138 +43,134 @@ final class ParameterStore {
         self.pool = pool
     }
 
-    /// The weight as float32, row by row.
+    /// The weight as float32, row by row, once `fill` has returned.
     func floats(_ name: String, _ shape: Shape) throws(EngineError) -> UnsafeMutablePointer<Float> {
-        if let known = plain[name] { return known.pointer }
-        let buffer = try convert(name, shape)
-        plain[name] = buffer
-        didRead(try check(name, shape))
-        return buffer.pointer
+        try form(Key(name: name, packing: nil, precision: .float32), shape)
     }
 
-    /// The weight packed for a product. Only linear packings know other precisions than float32.
+    /// The weight packed for a product, once `fill` has returned. Only linear packings know other precisions than float32.
     func packed(
         _ name: String, _ shape: Shape, _ packing: Packing, _ precision: Precision = .float32
     ) throws(EngineError) -> UnsafeMutablePointer<Float> {
-        let key = Key(name: name, packing: packing, precision: precision)
-        if let known = packed[key] { return known.pointer }
-        let view = try check(name, shape)
-        let buffer = FloatBuffer(count: Self.packedCount(shape, packing, precision))
-        if view.format == .float32, let base = view.bytes.baseAddress, Int(bitPattern: base) % 4 == 0 {
-            let floats = base.assumingMemoryBound(to: Float.self)
-            try checkFinite(floats, shape.count, name)
-            Self.pack(floats, shape, packing, precision, into: buffer.pointer, pool)
+        try form(Key(name: name, packing: packing, precision: precision), shape)
+    }
+
+    private func form(_ key: Key, _ shape: Shape) throws(EngineError) -> UnsafeMutablePointer<Float> {
+        let form: Form
+        if let known = forms[key] {
+            form = known
         } else {
-            let converted = try convert(name, shape)
-            Self.pack(converted.pointer, shape, packing, precision, into: buffer.pointer, pool)
+            guard let view = source.parameter(named: key.name) else { throw .missingParameter(key.name) }
+            guard view.shape == shape else {
+                throw .misshapenParameter(key.name, expected: shape, actual: view.shape)
+            }
+            let packing = key.packing.map { WeightPacking(shape, $0, key.precision) }
+            form = Form(key.name, view, packing, memory.take(packing?.count ?? shape.count))
+            forms[key] = form
         }
-        packed[key] = buffer
-        didRead(view)
-        return buffer.pointer
+        if !form.isFilled, !form.isWanted {
+            form.isWanted = true
+            wanted.append(form)
+        }
+        return form.target
+    }
+
+    // MARK: Filling
+
+    /// Fills all that was asked for.
+    ///
+    /// - Throws: `EngineError.nonFiniteParameter`, naming the first that holds a NaN or an infinity.
+    func fill() throws(EngineError) {
+        var rest = wanted[...]
+        while let first = rest.first {
+            var (count, bytes) = (1, first.view.bytes.count)
+            for form in rest.dropFirst() {
+                bytes += form.view.bytes.count
+                if bytes > Self.mostUnreleased { break }
+                count += 1
+            }
+            let part = Array(rest.prefix(count))
+            if let bad = fill(part) { throw .nonFiniteParameter(part[bad].name) }
+            for form in part { (form.isFilled, form.isWanted) = (true, false) }
+            rest = rest.dropFirst(count)
+            wanted = Array(rest)
+        }
+    }
+
+    /// Forgets what was asked for and not filled: a program that cannot be made must not cost another one that can.
+    func discard() {
+        for form in wanted { form.isWanted = false }
+        wanted = []
     }
 
     /// Lets the operating system drop the file's pages, once a program is complete.
     func releasePages() {
-        unreleased = 0
-        source.releasePages()
+        if !isReleased { source.releasePages() }
+        isReleased = true
     }
 
-    /// Drops pages as weights are packed: a file and its packed copy would else be resident together.
-    private func didRead(_ view: ParameterView) {
-        unreleased += view.bytes.count
-        if unreleased > Self.mostUnreleased { releasePages() }
-    }
+    /// Elements that one piece of work converts.
+    private static let piece = 1 << 18
 
-    private func check(_ name: String, _ shape: Shape) throws(EngineError) -> ParameterView {
-        guard let view = source.parameter(named: name) else { throw .missingParameter(name) }
-        guard view.shape == shape else { throw .misshapenParameter(name, expected: shape, actual: view.shape) }
-        return view
-    }
-
-    private func convert(_ name: String, _ shape: Shape) throws(EngineError) -> FloatBuffer {
-        let view = try check(name, shape)
-        let buffer = FloatBuffer(count: shape.count)
-        let target = buffer.pointer
-        switch view.format {
-        case .float32:
-            UnsafeMutableRawPointer(target).copyMemory(
-                from: view.bytes.baseAddress ?? UnsafeRawPointer(target), byteCount: shape.count * 4)
-        case .float16:
-            for index in 0..<shape.count {
-                let bits = view.bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)
-                target[index] = Float(Float16(bitPattern: UInt16(littleEndian: bits)))
+    /// The place of the first with a value that is not finite, or nil when all are filled.
+    private func fill(_ part: [Form]) -> Int? {
+        let bad = FirstOf()
+        // What kernels cannot read as it lies becomes float32, a weight to be packed in memory of its own.
+        var converted: [FloatBuffer?] = []
+        var conversions: [(form: Int, target: UnsafeMutablePointer<Float>, elements: Range<Int>)] = []
+        var packings: [(form: Int, panels: Range<Int>)] = []
+        for (index, form) in part.enumerated() {
+            let isReadable = form.packing != nil && form.view.floats != nil
+            let buffer = form.packing != nil && !isReadable ? FloatBuffer(count: form.view.shape.count) : nil
+            converted.append(buffer)
+            if !isReadable {
+                let count = form.view.shape.count
+                for start in stride(from: 0, to: count, by: Self.piece) {
+                    conversions.append(
+                        (index, buffer?.pointer ?? form.target, start..<min(start + Self.piece, count)))
+                }
             }
-        case .bfloat16:
-            for index in 0..<shape.count {
-                let bits = view.bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)
-                target[index] = Float(bitPattern: UInt32(UInt16(littleEndian: bits)) << 16)
+            if let packing = form.packing {
+                packings += packing.pieces.map { (index, $0) }
             }
         }
-        try checkFinite(target, shape.count, name)
-        return buffer
-    }
-
-    private func checkFinite(_ floats: UnsafePointer<Float>, _ count: Int, _ name: String) throws(EngineError) {
-        if rk_has_nonfinite(floats, Int64(count)) != 0 { throw .nonFiniteParameter(name) }
-    }
-
-    // MARK: Packing
-
-    /// Depth (K), width (N) and number of matrices of a packed weight.
-    static func matrix(_ shape: Shape, _ packing: Packing) -> (depth: Int, width: Int, taps: Int) {
-        let rest = shape.count / shape[0]
-        return switch packing {
-        case .linear: (rest, shape[0], 1)
-        case .transposedLinear: (shape[0], rest, 1)
-        case .convolution: (shape[1], shape[0], shape[2] * shape[3])
-        case .transposedConvolution: (shape[0], shape[1], shape[2] * shape[3])
-        case .winograd: (shape[1], shape[0], 36)
-        case .transposedWinograd: (shape[0], shape[1], 36)
+        parallel(conversions.count) { piece in
+            let (index, target, elements) = conversions[piece]
+            if !part[index].view.convert(elements, to: target) { bad.note(index) }
         }
-    }
-
-    static func packedCount(_ shape: Shape, _ packing: Packing, _ precision: Precision = .float32) -> Int {
-        let (depth, width, taps) = matrix(shape, packing)
-        return taps * Int(rk_packed_words(precision.kernelCode, Int64(depth), Int64(width)))
-    }
-
-    static func pack(
-        _ weight: UnsafePointer<Float>, _ shape: Shape, _ packing: Packing, _ precision: Precision = .float32,
-        into target: UnsafeMutablePointer<Float>, _ pool: ThreadPool
-    ) {
-        let (depth, width, taps) = matrix(shape, packing)
-        let rest = shape.count / shape[0]
-        let (depthStride, widthStride) =
-            switch packing {
-            case .linear: (1, rest)
-            case .transposedLinear: (rest, 1)
-            case .convolution: (taps, rest)
-            case .transposedConvolution: (rest, taps)
-            case .winograd: (9, rest)
-            case .transposedWinograd: (rest, 9)
+        parallel(packings.count) { piece in
+            let (index, panels) = packings[piece]
+            guard let packing = part[index].packing else { return }
+            if let copy = converted[index] {
+                packing.pack(copy.pointer, into: part[index].target, panels)
+            } else if let floats = part[index].view.floats {
+                // Checked just before it is packed, so that the values come from memory once.
+                if !packing.isFinite(floats, panels) { bad.note(index) }
+                packing.pack(floats, into: part[index].target, panels)
             }
-        let panels = panelCount(width)
-        if packing == .winograd || packing == .transposedWinograd {
-            pool.parallel(panels) { panel, _ in
-                rk_winograd_pack(
-                    weight, Int64(depthStride), Int64(widthStride), packing == .transposedWinograd ? 1 : 0,
-                    Int64(depth), Int64(width), target, Int64(panel), Int64(panel + 1))
-            }
-            return
         }
-        let perTap = Int(rk_packed_words(precision.kernelCode, Int64(depth), Int64(width)))
-        let group = 4
-        let groups = (panels + group - 1) / group
-        pool.parallel(taps * groups) { piece, _ in
-            let (tap, first) = (piece / groups, piece % groups * group)
-            rk_pack_as(
-                precision.kernelCode, weight + tap, Int64(depthStride), Int64(widthStride), Int64(depth), Int64(width),
-                target + tap * perTap, Int64(first), Int64(min(first + group, panels)))
-        }
+        return bad.index
     }
 
-    static func panelCount(_ width: Int) -> Int {
-        let panel = Int(rk_panel_width())
-        return (width + panel - 1) / panel
+    /// Pieces of work, before which one of the threads lets go of the pages read until now.
+    private func parallel(_ count: Int, _ body: (Int) -> Void) {
+        if count == 0 { return }
+        let (source, isReleased) = (source, isReleased)
+        pool.parallel(count + 1) { piece, _ in
+            if piece > 0 { body(piece - 1) } else if !isReleased { source.releasePages() }
+        }
+        self.isReleased = false
+    }
+}
+
+/// The lowest of the numbers that threads note.
+private final class FirstOf: Sendable {
+    private let lowest = Atomic<Int>(.max)
+
+    func note(_ index: Int) { lowest.min(index, ordering: .relaxed) }
+
+    var index: Int? {
+        let found = lowest.load(ordering: .relaxed)
+        return found == .max ? nil : found
     }
 }
