@@ -13,7 +13,7 @@ extension Activation {
     }
 }
 
-/// Linear layers and convolutions, with what is fused into them.
+/// Convolutions, and what is fused into products.
 extension Compiler {
     /// A weight's packed form: made now for a parameter, at each run for any other value. With it, working memory.
     mutating func packedWeight(
@@ -45,41 +45,15 @@ extension Compiler {
         }
     }
 
-    mutating func linear(_ index: Int, transposed: Bool) throws(EngineError) -> Step {
-        let node = graph.nodes[fusion[index]?.product ?? index]
-        let (x, weight) = (node.inputs[0], node.inputs[1])
-        let (depth, width) = (graph.shape(x).last, node.shape.last)
-        let rows = node.shape.rows
-        let precision =
-            parameterName(weight) == nil
-            ? .float32 : engine.precision.forProduct(depth: depth, width: width, ofGradient: transposed)
-        let (packed, _, prepare) = try packedWeight(weight, transposed ? .transposedLinear : .linear, precision)
-        let code = precision.kernelCode
-        let (source, target) = (location(x), location(Tensor(index: index)))
-        let epilogue = epilogue(index)
-        let split = ProductSplit(rows: rows, width: width, threads: engine.threads)
-        let pool = engine.pool
-        return Step { frame in
-            prepare?(frame)
-            let (a, b, c) = (frame(source), frame(packed), frame(target))
-            let tail = epilogue(frame, width)
-            pool.parallel(split.pieces) { piece, _ in
-                let (rows, panels) = split[piece]
-                var tail = tail
-                rk_gemm_as(
-                    code, a, Int64(depth), b, Int64(depth), Int64(width), c, Int64(width), Int64(rows.lowerBound),
-                    Int64(rows.upperBound), Int64(panels.lowerBound), Int64(panels.upperBound), &tail)
-            }
-        }
-    }
-
     mutating func convolution(
         _ index: Int, _ geometry: Convolution, transposed: Bool
     ) throws(EngineError) -> Step {
         let node = graph.nodes[fusion[index]?.product ?? index]
         let (x, weight) = (node.inputs[0], node.inputs[1])
         let (map, out) = (graph.shape(x), node.shape)
-        if usesWinograd(geometry, inputs: map[3]) { return try winograd(index, geometry, transposed: transposed) }
+        if usesWinograd(geometry, inputs: map[3], output: out) {
+            return try winograd(index, geometry, transposed: transposed)
+        }
         let table = engine.table(
             .init(
                 geometry: geometry, transposed: transposed, inputHeight: map[1], inputWidth: map[2],

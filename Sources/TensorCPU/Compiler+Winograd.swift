@@ -6,10 +6,19 @@ extension Compiler {
     /// Below this many input channels the transforms cost more than they save.
     private static let fewestInputs = 16
 
+    /// Below this many tiles of a map, weights that leave the cache take longer to read, four times as large as they are
+    /// when transformed, than the products that they save.
+    private static let fewestTiles = 32
+    private static let mostCachedWeights = 1 << 18
+
     /// Whether a convolution goes this way: a matter of its own shape, so that no batch changes its bits.
-    func usesWinograd(_ geometry: Convolution, inputs: Int) -> Bool {
+    ///
+    /// - Parameter output: the result's shape, `[batch, height, width, channels]`.
+    func usesWinograd(_ geometry: Convolution, inputs: Int, output: Shape) -> Bool {
         !exactConvolutions && geometry.kernelHeight == 3 && geometry.kernelWidth == 3 && geometry.stride == 1
             && inputs >= Self.fewestInputs
+            && (inputs * output[3] < Self.mostCachedWeights
+                || (output[1] + 3) / 4 * ((output[2] + 3) / 4) >= Self.fewestTiles)
     }
 
     /// A transposed convolution of stride 1 is a plain one with the taps in reverse.

@@ -78,8 +78,9 @@ struct Compiler {
             if isStatic[index], !outputs.contains(where: { root[$0.index] == index }) {
                 try engine.parameters.fill()
                 engine.arena.reserve(plan.size)
-                withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 1) { empty in
-                    step.body(Frame(arena: engine.arena.buffer.pointer, inputs: empty.baseAddress.unsafelyUnwrapped))
+                var none: UnsafeMutablePointer<Float>?
+                try withUnsafeMutablePointer(to: &none) { empty throws(EngineError) in
+                    try step.body(Frame(arena: engine.arena.buffer.pointer, inputs: empty))
                 }
                 if let value = known[root[index]] { place(engine.shared(value), at: index) }
             } else {
@@ -93,7 +94,7 @@ struct Compiler {
         }
         return Program(
             steps: steps, arena: engine.arena, arenaSize: plan.size, inputs: inputs, outputBuffers: outputBuffers,
-            pool: engine.pool, retained: retained + known.filter { read.contains($0.key) }.map(\.value))
+            parameters: engine.parameters, retained: retained + known.filter { read.contains($0.key) }.map(\.value))
     }
 
     /// Gives a constant, or a value computed once, its memory.
@@ -169,8 +170,8 @@ struct Compiler {
     }
 
     private mutating func placeLeaves(_ isStatic: [Bool]) throws(EngineError) {
-        // A weight used only inside products is never kept unpacked.
-        var plainUse = Set<Int>()
+        // A weight used only inside products is never kept unpacked, and one that is only looked up in is not copied.
+        var (plainUse, tableUse) = (Set<Int>(), Set<Int>())
         for index in graph.nodes.indices where live[index] && !isLeaf(index) {
             let node = graph.nodes[index]
             for (position, input) in node.inputs.enumerated() {
@@ -179,7 +180,11 @@ struct Compiler {
                     case .linear, .convolution, .transposedConvolution: position == 1
                     default: false
                     }
-                if !packedUse { plainUse.insert(root[input.index]) }
+                if case .embedding = node.operation, position == 0 {
+                    tableUse.insert(root[input.index])
+                } else if !packedUse {
+                    plainUse.insert(root[input.index])
+                }
             }
         }
         for index in graph.nodes.indices where live[index] {
@@ -189,8 +194,13 @@ struct Compiler {
                 locations[index] = .input(inputs.count)
                 inputs.append(Program.Input(name: name, shape: node.shape, type: node.type))
             case .parameter(let name):
-                guard plainUse.contains(index) || variables.contains(name) else { continue }
-                locations[index] = .fixed(try engine.parameters.floats(name, node.shape))
+                if plainUse.contains(index) || variables.contains(name) {
+                    locations[index] = .fixed(try engine.parameters.floats(name, node.shape))
+                } else if tableUse.contains(index) {
+                    let table = try engine.parameters.table(name, node.shape)
+                    // Steps only read what they look up in.
+                    locations[index] = .fixed(UnsafeMutablePointer(mutating: table))
+                }
             case .constant(let values):
                 let buffer = FloatBuffer(count: values.count)
                 buffer.pointer.update(from: values, count: values.count)

@@ -4,38 +4,30 @@ import TensorGraph
 /// Weights as the kernels want them: packed once per orientation, shared by all programs of an engine.
 ///
 /// A program asks for all its weights, which gives them their memory, and then has them filled together: every thread
-/// reads, checks and packs pieces of them, each page of the source once.
+/// reads, checks and packs pieces of them, each page of the source once. Weights of linear layers wait: their first
+/// product packs panel by panel into a thread's own memory, so that one pass writes no copy; their second packs them for
+/// good.
 final class ParameterStore {
     /// A weight row by row, or packed.
     private struct Key: Hashable {
         var name: String
         var packing: Packing?
         var precision: Precision
-    }
-
-    /// One form of one weight.
-    private final class Form {
-        let name: String
-        let view: ParameterView
-        let packing: WeightPacking?
-        let target: UnsafeMutablePointer<Float>
-        var isFilled = false
-        var isWanted = false
-
-        init(_ name: String, _ view: ParameterView, _ packing: WeightPacking?, _ target: UnsafeMutablePointer<Float>) {
-            (self.name, self.view, self.packing, self.target) = (name, view, packing, target)
-        }
+        /// Left where it lies.
+        var isTable = false
     }
 
     private let source: any ParameterSource
     private let pool: ThreadPool
     private var memory = GrowingMemory()
-    private var forms: [Key: Form] = [:]
+    private var weights: [Key: StoredWeight] = [:]
     /// Asked for and not yet filled, in the order they were asked for.
-    private var wanted: [Form] = []
-    /// Whether pages of the source may be resident.
-    private var isReleased = true
-    /// Bytes of the source that are read between two releases: a file and its packed copy would else be resident together.
+    private var wanted: [StoredWeight] = []
+    /// Elements from which on a table is not copied: a prompt reads few of a vocabulary's rows.
+    private static let smallestTable = 1 << 20
+    /// Bytes of the source read since its pages were last released.
+    private var unreleased = 0
+    /// How many there may be, or be read at once: a file and its packed copy would else be resident together.
     private static let mostUnreleased = 64 << 20
 
     init(source: any ParameterSource, pool: ThreadPool) {
@@ -45,34 +37,86 @@ final class ParameterStore {
 
     /// The weight as float32, row by row, once `fill` has returned.
     func floats(_ name: String, _ shape: Shape) throws(EngineError) -> UnsafeMutablePointer<Float> {
-        try form(Key(name: name, packing: nil, precision: .float32), shape)
+        let weight = try weight(Key(name: name, packing: nil, precision: .float32), shape)
+        want(weight)
+        return weight.target
+    }
+
+    /// A table of rows, once `fill` has returned: where it lies in the source, if it is large and can be read there.
+    func table(_ name: String, _ shape: Shape) throws(EngineError) -> UnsafePointer<Float> {
+        guard shape.count >= Self.smallestTable, let floats = source.parameter(named: name)?.floats else {
+            return UnsafePointer(try self.floats(name, shape))
+        }
+        let weight = try weight(Key(name: name, packing: nil, precision: .float32, isTable: true), shape, at: floats)
+        want(weight)
+        return floats
     }
 
     /// The weight packed for a product, once `fill` has returned. Only linear packings know other precisions than float32.
     func packed(
         _ name: String, _ shape: Shape, _ packing: Packing, _ precision: Precision = .float32
     ) throws(EngineError) -> UnsafeMutablePointer<Float> {
-        try form(Key(name: name, packing: packing, precision: precision), shape)
+        let weight = try weight(Key(name: name, packing: packing, precision: precision), shape)
+        want(weight)
+        return weight.target
     }
 
-    private func form(_ key: Key, _ shape: Shape) throws(EngineError) -> UnsafeMutablePointer<Float> {
-        let form: Form
-        if let known = forms[key] {
-            form = known
-        } else {
-            guard let view = source.parameter(named: key.name) else { throw .missingParameter(key.name) }
-            guard view.shape == shape else {
-                throw .misshapenParameter(key.name, expected: shape, actual: view.shape)
-            }
-            let packing = key.packing.map { WeightPacking(shape, $0, key.precision) }
-            form = Form(key.name, view, packing, memory.take(packing?.count ?? shape.count))
-            forms[key] = form
+    /// The weight of a linear layer, to be asked for its `unpacked` form at each product.
+    func linear(
+        _ name: String, _ shape: Shape, _ packing: Packing, _ precision: Precision
+    ) throws(EngineError) -> StoredWeight {
+        let weight = try weight(Key(name: name, packing: packing, precision: precision), shape)
+        if weight.view.floats == nil { want(weight) }
+        return weight
+    }
+
+    private func weight(
+        _ key: Key, _ shape: Shape, at floats: UnsafePointer<Float>? = nil
+    ) throws(EngineError) -> StoredWeight {
+        if let known = weights[key] { return known }
+        guard let view = source.parameter(named: key.name) else { throw .missingParameter(key.name) }
+        guard view.shape == shape else { throw .misshapenParameter(key.name, expected: shape, actual: view.shape) }
+        let packing = key.packing.map { WeightPacking(shape, $0, key.precision) }
+        let target = floats.map { UnsafeMutablePointer(mutating: $0) } ?? memory.take(packing?.count ?? shape.count)
+        let weight = StoredWeight(key.name, view, packing, target)
+        weights[key] = weight
+        return weight
+    }
+
+    private func want(_ weight: StoredWeight) {
+        if weight.isFilled || weight.isWanted { return }
+        weight.isWanted = true
+        wanted.append(weight)
+    }
+
+    // MARK: The first product
+
+    /// The weight as it lies in the source, for its first product; nil when it is packed, as it is for the second.
+    func unpacked(_ weight: StoredWeight) throws(EngineError) -> UnsafePointer<Float>? {
+        if weight.isFilled { return nil }
+        if !weight.wasRead, let floats = weight.view.floats { return floats }
+        want(weight)
+        try fill()
+        return nil
+    }
+
+    /// Checks the weight's panels and hands each on, packed, in memory of the worker.
+    ///
+    /// - Parameter scratch: `WeightPacking.panelSize` floats for each worker.
+    func readOnce(
+        _ weight: StoredWeight, _ floats: UnsafePointer<Float>, scratch: UnsafeMutablePointer<Float>,
+        _ body: (_ panel: Int, _ packed: UnsafePointer<Float>) -> Void
+    ) throws(EngineError) {
+        guard let packing = weight.packing else { return }
+        let bad = FirstOf()
+        parallel(packing.panels, reading: weight.view.bytes.count) { panel, worker in
+            let memory = scratch + worker * packing.panelSize
+            guard packing.isFinite(floats, panel..<panel + 1) else { return bad.note(panel) }
+            packing.pack(floats, panel: panel, alone: memory)
+            body(panel, memory)
         }
-        if !form.isFilled, !form.isWanted {
-            form.isWanted = true
-            wanted.append(form)
-        }
-        return form.target
+        if bad.index != nil { throw .nonFiniteParameter(weight.name) }
+        weight.wasRead = true
     }
 
     // MARK: Filling
@@ -90,7 +134,10 @@ final class ParameterStore {
                 count += 1
             }
             let part = Array(rest.prefix(count))
-            if let bad = fill(part) { throw .nonFiniteParameter(part[bad].name) }
+            if let bad = fill(part) {
+                discard()
+                throw .nonFiniteParameter(part[bad].name)
+            }
             for form in part { (form.isFilled, form.isWanted) = (true, false) }
             rest = rest.dropFirst(count)
             wanted = Array(rest)
@@ -103,17 +150,17 @@ final class ParameterStore {
         wanted = []
     }
 
-    /// Lets the operating system drop the file's pages, once a program is complete.
+    /// Lets the operating system drop the file's pages, once a program is complete or has run.
     func releasePages() {
-        if !isReleased { source.releasePages() }
-        isReleased = true
+        if unreleased > 0 { source.releasePages() }
+        unreleased = 0
     }
 
     /// Elements that one piece of work converts.
     private static let piece = 1 << 18
 
     /// The place of the first with a value that is not finite, or nil when all are filled.
-    private func fill(_ part: [Form]) -> Int? {
+    private func fill(_ part: [StoredWeight]) -> Int? {
         let bad = FirstOf()
         // What kernels cannot read as it lies becomes float32, a weight to be packed in memory of its own.
         var converted: [FloatBuffer?] = []
@@ -134,11 +181,12 @@ final class ParameterStore {
                 packings += packing.pieces.map { (index, $0) }
             }
         }
-        parallel(conversions.count) { piece in
+        let bytes = part.reduce(0) { $0 + $1.view.bytes.count }
+        parallel(conversions.count, reading: bytes) { piece, _ in
             let (index, target, elements) = conversions[piece]
             if !part[index].view.convert(elements, to: target) { bad.note(index) }
         }
-        parallel(packings.count) { piece in
+        parallel(packings.count, reading: bytes) { piece, _ in
             let (index, panels) = packings[piece]
             guard let packing = part[index].packing else { return }
             if let copy = converted[index] {
@@ -152,14 +200,40 @@ final class ParameterStore {
         return bad.index
     }
 
-    /// Pieces of work, before which one of the threads lets go of the pages read until now.
-    private func parallel(_ count: Int, _ body: (Int) -> Void) {
+    /// Pieces of work that read so many bytes of the source. Meanwhile one of the threads lets go of the pages read
+    /// before, when they have become too many; a page that is read again comes back.
+    private func parallel(_ count: Int, reading bytes: Int, _ body: (_ piece: Int, _ worker: Int) -> Void) {
         if count == 0 { return }
-        let (source, isReleased) = (source, isReleased)
-        pool.parallel(count + 1) { piece, _ in
-            if piece > 0 { body(piece - 1) } else if !isReleased { source.releasePages() }
+        guard unreleased > 0, unreleased + bytes > Self.mostUnreleased else {
+            unreleased += bytes
+            pool.parallel(count, body)
+            return
         }
-        self.isReleased = false
+        unreleased = bytes
+        let source = source
+        pool.parallel(count + 1) { piece, worker in
+            if piece > 0 { body(piece - 1, worker) } else { source.releasePages() }
+        }
+    }
+}
+
+/// One weight in one form, its memory, and what has become of it.
+final class StoredWeight {
+    let name: String
+    let view: ParameterView
+    /// Nil for a weight row by row.
+    let packing: WeightPacking?
+    /// Written to once; never, if it is where the source has the values.
+    let target: UnsafeMutablePointer<Float>
+    fileprivate(set) var isFilled = false
+    fileprivate var isWanted = false
+    /// Whether its first product has read it, and found its values finite.
+    fileprivate var wasRead = false
+
+    fileprivate init(
+        _ name: String, _ view: ParameterView, _ packing: WeightPacking?, _ target: UnsafeMutablePointer<Float>
+    ) {
+        (self.name, self.view, self.packing, self.target) = (name, view, packing, target)
     }
 }
 

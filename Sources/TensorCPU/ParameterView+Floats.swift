@@ -8,14 +8,17 @@ extension ParameterView {
         return base.assumingMemoryBound(to: Float.self)
     }
 
-    /// Writes a range of the values to their places in `target`, as float32. False when one is a NaN or an infinity.
+    /// Writes a range of the values to their places in `target`, as float32, unless that is where they lie.
+    ///
+    /// - Returns: false when one is a NaN or an infinity.
     func convert(_ elements: Range<Int>, to target: UnsafeMutablePointer<Float>) -> Bool {
         let start = target + elements.lowerBound
         switch format {
         case .float32:
-            guard let base = bytes.baseAddress else { return true }
-            UnsafeMutableRawPointer(start).copyMemory(
-                from: base + elements.lowerBound * 4, byteCount: elements.count * 4)
+            if let base = bytes.baseAddress, base != target {
+                UnsafeMutableRawPointer(start).copyMemory(
+                    from: base + elements.lowerBound * 4, byteCount: elements.count * 4)
+            }
         case .float16:
             for index in elements {
                 let bits = bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)

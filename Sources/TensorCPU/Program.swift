@@ -2,14 +2,14 @@ import TensorGraph
 
 /// A graph made ready to run: steps in order, memory planned, weights packed.
 ///
-/// One run allocates nothing. Not thread-safe; `CPUEngine` runs one program at a time.
+/// A run, the first two left out, allocates nothing. Not thread-safe; `CPUEngine` runs one program at a time.
 public final class Program {
     let steps: [Step]
     let arena: Arena
     let arenaSize: Int
     let inputs: [Input]
     let outputBuffers: [FloatBuffer]
-    let pool: ThreadPool
+    private let parameters: ParameterStore
     /// Keeps constants and once-computed values alive.
     let retained: [FloatBuffer]
     /// Input addresses of the current run, reused between runs.
@@ -22,15 +22,15 @@ public final class Program {
     }
 
     init(
-        steps: [Step], arena: Arena, arenaSize: Int, inputs: [Input], outputBuffers: [FloatBuffer], pool: ThreadPool,
-        retained: [FloatBuffer]
+        steps: [Step], arena: Arena, arenaSize: Int, inputs: [Input], outputBuffers: [FloatBuffer],
+        parameters: ParameterStore, retained: [FloatBuffer]
     ) {
         self.steps = steps
         self.arena = arena
         self.arenaSize = arenaSize
         self.inputs = inputs
         self.outputBuffers = outputBuffers
-        self.pool = pool
+        self.parameters = parameters
         self.retained = retained
         addresses = .allocate(capacity: max(inputs.count, 1))
         addresses.initialize(repeating: nil, count: max(inputs.count, 1))
@@ -56,12 +56,17 @@ public final class Program {
     }
 
     /// Computes all outputs from the bound inputs.
-    public func run() {
+    ///
+    /// The first run reads the weights of linear layers where they lie, the second packs them.
+    ///
+    /// - Throws: `EngineError.nonFiniteParameter` when one of them holds a NaN or an infinity.
+    public func run() throws(EngineError) {
         for index in inputs.indices {
             precondition(addresses[index] != nil, "input \(inputs[index].name) is not bound")
         }
         let frame = Frame(arena: arena.buffer.pointer, inputs: addresses)
-        for step in steps { step.body(frame) }
+        defer { parameters.releasePages() }
+        for step in steps { try step.body(frame) }
     }
 
     /// The values of an output after a run, valid until the next one.
@@ -99,5 +104,5 @@ struct Frame {
 
 /// One kernel call with everything but addresses settled.
 struct Step {
-    let body: (Frame) -> Void
+    let body: (Frame) throws(EngineError) -> Void
 }

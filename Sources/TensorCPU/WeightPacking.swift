@@ -58,7 +58,10 @@ struct WeightPacking {
         return (width + panel - 1) / panel
     }
 
-    private var panels: Int { Self.panelCount(width) }
+    var panels: Int { Self.panelCount(width) }
+
+    /// Floats that one panel of one matrix takes at most, whatever the precision.
+    var panelSize: Int { (Int(rk_panel_width()) * (depth + 12) + 15) & ~15 }
 
     /// Panels in parts that threads share: a few hundred kilobytes, which stay in the second-level cache.
     var pieces: [Range<Int>] {
@@ -83,6 +86,14 @@ struct WeightPacking {
         rk_pack_as(
             precision.kernelCode, weight + tap, Int64(depthStride), Int64(widthStride), Int64(depth), Int64(width),
             target + tap * perMatrix, Int64(panels.lowerBound), Int64(panels.upperBound))
+    }
+
+    /// Packs one panel of a linear layer's weight as if there were no others.
+    func pack(_ weight: UnsafePointer<Float>, panel: Int, alone target: UnsafeMutablePointer<Float>) {
+        let first = panel * Int(rk_panel_width())
+        rk_pack_as(
+            precision.kernelCode, weight + first * widthStride, Int64(depthStride), Int64(widthStride), Int64(depth),
+            Int64(width - first), target, 0, 1)
     }
 
     /// Packs a weight that changes between runs, all of it.

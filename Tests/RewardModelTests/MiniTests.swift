@@ -61,7 +61,7 @@ import Testing
             let bypassed = network.bypassedFeatureMap(pixels)
             let outputs = [whole, bypassed].map { network.graph.affine($0, factor: 1) }
             let program = try engine.compile(network.graph, outputs: outputs)
-            program.run()
+            try program.run()
             expectClose(Array(program.output(0)), Array(program.output(1)), absolute: 1e-6, "feature map")
         }
     }
@@ -161,7 +161,7 @@ import Testing
                 network.graph.affine($0, factor: 1)
             }
             let program = try engine.compile(network.graph, outputs: outputs)
-            program.run()
+            try program.run()
             let sizes = outputs.indices.map { index in
                 let values = program.output(index)
                 return (values.reduce(0) { $0 + $1 * $1 } / Float(values.count)).squareRoot()
@@ -180,7 +180,7 @@ import Testing
             let flat = network.graph.constant([Float](repeating: 0.7, count: 16 * 32 * 3), [1, 16, 32, 3])
             let high = network.graph.affine(network.highPass(flat, factor: 6), factor: 1)
             let program = try engine.compile(network.graph, outputs: [high])
-            program.run()
+            try program.run()
             expectClose(
                 Array(program.output(0)), [Float](repeating: 0, count: 16 * 32 * 3), absolute: 1e-5, "high pass")
         }

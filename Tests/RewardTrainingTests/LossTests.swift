@@ -34,8 +34,8 @@ import Testing
         return (program, engine, model)
     }
 
-    private func loss(_ program: LossProgram) -> Double {
-        program.run()
+    private func loss(_ program: LossProgram) throws -> Double {
+        try program.run()
         return zip(program.parts, program.values).reduce(0) { $0 + $1.0.weight * $1.1 }
     }
 
@@ -51,7 +51,7 @@ import Testing
             for index in values.indices { values[index] += Float(random.uniform(-0.05...0.05)) }
         }
         #expect(program.parts.map(\.name) == ["hinge", "score", "heatmap", "heatmap_entropy", "dice", "words"])
-        _ = loss(program)
+        _ = try loss(program)
         let gradients = program.names.indices.map { Array(program.gradient($0)) }
         var judged = 0
         for (name, gradient) in zip(program.names, gradients) {
@@ -64,13 +64,13 @@ import Testing
             let before = Array(values)
             // So small that hardly a ReLU changes sides on the way; float32 losses still show the slope.
             let step = 1e-4
-            func moved(_ step: Double) -> Double {
+            func moved(_ step: Double) throws -> Double {
                 for index in values.indices {
                     values[index] = Float(Double(before[index]) + step * Double(gradient[index]) / norm)
                 }
-                return loss(program)
+                return try loss(program)
             }
-            let slope = (moved(step) - moved(-step)) / (2 * step)
+            let slope = try (moved(step) - moved(-step)) / (2 * step)
             for index in values.indices { values[index] = before[index] }
             expectClose([Float(slope)], [Float(norm)], absolute: 2e-3, relative: 0.05, name)
         }

@@ -43,7 +43,7 @@ final class CompiledCase {
         for buffer in memory { buffer.deallocate() }
     }
 
-    func run() { program.run() }
+    func run() throws { try program.run() }
 
     func output(_ index: Int) -> [Float] { Array(program.output(index)) }
 }

@@ -11,8 +11,8 @@ import Testing
     ) throws -> (output: [Float], gradients: [[Float]]) {
         let program = try CompiledCase(testCase, values, threads: threads, seed: seed)
         // Twice: the second run must not see what the first left in shared memory.
-        program.run()
-        program.run()
+        try program.run()
+        try program.run()
         return (program.output(0), (0..<program.gradientCount).map { program.output($0 + 1) })
     }
 

@@ -31,9 +31,9 @@ import Testing
         defer { input.deallocate() }
         input.initialize(repeating: 10)
         let base = try #require(input.baseAddress)
-        func run(_ program: Program) -> [Float] {
+        func run(_ program: Program) throws -> [Float] {
             program.bind("x", to: base)
-            program.run()
+            try program.run()
             return Array(program.output(0))
         }
         let expected: [Float] = [13, 10, 13, 13, 14, 11, 14, 14, 15, 12, 15, 15]
@@ -44,8 +44,8 @@ import Testing
         first = nil
         // Memory of the first that was given back is written over by others meanwhile.
         let third = try program(engine, first: -1)
-        #expect(run(third)[1] == 9)
-        #expect(run(second) == expected, "the value lives as long as any of its programs")
-        #expect(run(other)[1] == 10.5, "another value is not taken for it")
+        #expect(try run(third)[1] == 9)
+        #expect(try run(second) == expected, "the value lives as long as any of its programs")
+        #expect(try run(other)[1] == 10.5, "another value is not taken for it")
     }
 }

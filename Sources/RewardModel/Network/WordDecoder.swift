@@ -50,7 +50,9 @@ final class WordDecoder {
     /// Greedy decoding from the encoder's caches; the tokens of each item up to its end of sequence.
     ///
     /// - Returns: nil when a logit is not a number.
-    func decode(caches: [UnsafeMutableBufferPointer<Float>], textCounts counts: [Int]) -> [[Int32]]? {
+    func decode(
+        caches: [UnsafeMutableBufferPointer<Float>], textCounts counts: [Int]
+    ) throws(EngineError) -> [[Int32]]? {
         for (index, cache) in caches.enumerated() {
             guard let base = cache.baseAddress else { continue }
             program.bind("cross.\(index)", to: base)
@@ -65,7 +67,7 @@ final class WordDecoder {
             selfCounts.write([Int32](repeating: Int32(step + 1), count: batch))
             buckets.write(
                 (0..<steps).map { RelativePosition.bucket(key: $0, query: step, bidirectional: false, t5) })
-            program.run()
+            try program.run()
             let logits = program.output(0)
             for item in 0..<batch where !finished[item] {
                 guard let token = Self.argmax(logits, item * t5.vocabSize, t5.vocabSize) else { return nil }

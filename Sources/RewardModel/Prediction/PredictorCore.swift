@@ -26,7 +26,7 @@ final class PredictorCore {
             scores: outputs.contains(.scores) ? Set(ScoreKind.allCases) : [],
             heatmaps: outputs.contains(.heatmaps) ? Set(HeatmapKind.allCases) : [], words: outputs.contains(.words))
         let encoder = try encoder(key)
-        run(encoder, items, sharing)
+        try run(encoder, items, sharing)
         var predictions = items.map { Prediction(notes: $0.notes) }
         if outputs.contains(.scores) {
             for index in items.indices { predictions[index].scores = try scores(encoder, index) }
@@ -58,10 +58,14 @@ final class PredictorCore {
         return (longest + 15) / 16 * 16
     }
 
-    private func run(_ encoder: EncoderProgram, _ items: [PreparedItem], _ sharing: ImageSharing) {
+    private func run(_ encoder: EncoderProgram, _ items: [PreparedItem], _ sharing: ImageSharing) throws(Failure) {
         let grid = config.image.size / config.vit.patchSize
         encoder.load(items, sharing, padding: config.t5.padTokenId, visualTokens: grid * grid + 1)
-        encoder.program.run()
+        try run(encoder.program)
+    }
+
+    private func run(_ program: Program) throws(Failure) {
+        do { try program.run() } catch { throw Failure(.invalidModel, error.description) }
     }
 
     private func encoder(_ key: EncoderKey) throws(Failure) -> EncoderProgram {
@@ -95,7 +99,7 @@ final class PredictorCore {
         let size = maps.count / encoder.key.batch
         guard let base = maps.baseAddress else { throw Self.nonFinite("a heatmap") }
         program.bind("map", to: base + item * size)
-        program.run()
+        try run(program)
         return try heatmap(Array(program.output(0)))
     }
 
@@ -119,17 +123,16 @@ final class PredictorCore {
     private func addWords(
         _ encoder: EncoderProgram, _ items: [PreparedItem], _ predictions: inout [Prediction]
     ) throws(Failure) {
-        let decoder: WordDecoder
+        let caches = encoder.caches.map { encoder.program.output($0) }
+        let decoded: [[Int32]]?
         do {
-            decoder = try decoders.value([items.count, encoder.key.textLength]) { () throws(EngineError) in
+            let decoder = try decoders.value([items.count, encoder.key.textLength]) { () throws(EngineError) in
                 try WordDecoder(
                     batch: items.count, textLength: encoder.key.textLength, config: config, engine: engine)
             }
+            decoded = try decoder.decode(caches: caches, textCounts: items.map(\.ids.count))
         } catch { throw Failure(.invalidModel, error.description) }
-        let caches = encoder.caches.map { encoder.program.output($0) }
-        guard let tokens = decoder.decode(caches: caches, textCounts: items.map(\.ids.count)) else {
-            throw Self.nonFinite("a logit of the word decoder")
-        }
+        guard let tokens = decoded else { throw Self.nonFinite("a logit of the word decoder") }
         for (index, item) in items.enumerated() {
             let text = tokenizer.decode(tokens[index])
             let aligned = MisalignedWords.align(decoded: text, words: item.prompt.words, tokenizer: tokenizer)
@@ -178,7 +181,7 @@ final class PredictorCore {
             weights[kind] = map
             seed.write(map)
         }
-        run(encoder, [item], ImageSharing([item]))
+        try run(encoder, [item], ImageSharing([item]))
 
         var value = 0.0
         for (kind, output) in zip(encoder.scoreKinds, encoder.scores) {

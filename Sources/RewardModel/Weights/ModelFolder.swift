@@ -2,6 +2,10 @@ import FoundationEssentials
 import Glibc
 
 /// A model on disk: `config.json`, `model.safetensors`, `spiece.model`.
+///
+/// The weights are mapped and read when they are first needed, rows of the vocabulary's embedding whenever a prompt has
+/// them. Another model takes the folder's place by renaming, as `create` and imports do; a file that is written over in
+/// place changes what an open model computes, and one that is cut short ends the process.
 public struct ModelFolder: Sendable {
     public let path: String
     public let config: ModelConfig

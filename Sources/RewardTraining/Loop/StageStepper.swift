@@ -55,7 +55,7 @@ struct StageStepper {
             let share = rehearses ? stage.rehearsalWeight : 1 / Double(stage.accumulate)
             let program = try program(ProgramKey(shape: batch.shape, rehearsal: rehearses))
             program.load(batch)
-            program.run()
+            try program.run()
             for (part, value) in zip(program.parts, program.values) {
                 guard value.isFinite else {
                     throw .nonFinite(

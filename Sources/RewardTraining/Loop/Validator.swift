@@ -61,7 +61,7 @@ final class Validator {
                     config: config, stage: maker.stage, shape: batch.shape, engine: engine, variables: variables)
                 programs[batch.shape] = program
             }
-            program.run(batch)
+            try program.run(batch)
             for (row, record) in part.enumerated() { found[record] = result(program, row, items[row]) }
         }
         return report(step, found)
@@ -168,9 +168,9 @@ private final class ValidationProgram {
         inputs = LossProgram.Inputs(program)
     }
 
-    func run(_ batch: TrainingBatch) {
+    func run(_ batch: TrainingBatch) throws(TrainingError) {
         inputs.load(batch, visualTokens: visualTokens)
-        program.run()
+        do { try program.run() } catch { throw .engine(error.description) }
     }
 
     func score(_ kind: ScoreKind) -> UnsafeMutableBufferPointer<Float> {

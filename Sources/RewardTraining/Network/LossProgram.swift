@@ -43,7 +43,9 @@ package final class LossProgram {
     }
 
     /// Computes the parts and the gradients.
-    package func run() { program.run() }
+    package func run() throws(TrainingError) {
+        do { try program.run() } catch { throw .engine(error.description) }
+    }
 
     /// The parts' values after a run.
     package var values: [Double] { parts.indices.map { Double(program.output($0)[0]) } }
