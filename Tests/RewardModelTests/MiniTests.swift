@@ -75,7 +75,7 @@ import Testing
         var network = NetworkBuilder(config)
         let outputs = try build(&network).map { network.graph.affine($0, factor: 1) }
         let program = try engine.compile(network.graph, outputs: outputs)
-        program.run()
+        try program.run()
         return outputs.indices.map { Array(program.output($0)) }
     }
 
