@@ -17,6 +17,8 @@ struct CreateCommand: ParsableCommand {
     var preset = Preset.tiny
     @Option(help: "multi_head or augmented_prompt.")
     var variant = "multi_head"
+    @Flag(inversion: .prefixedNo, help: "The mini model's path of its own for damage, which only multi_head has.")
+    var detail = true
     @Option(help: "A SentencePiece vocabulary.")
     var tokenizer: String
     @Option(help: "The same seed gives the same bytes.")
@@ -34,7 +36,7 @@ struct CreateCommand: ParsableCommand {
             switch preset {
             case .paper: .paper(variant)
             case .richhf: .richHF(variant)
-            case .mini: .mini(variant, vocabSize: pieces)
+            case .mini: .mini(variant, vocabSize: pieces, hasDetail: detail)
             case .tiny: .tiny(variant, vocabSize: pieces)
             }
         guard pieces <= config.t5.vocabSize else {

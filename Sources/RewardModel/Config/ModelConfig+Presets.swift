@@ -55,7 +55,9 @@ extension ModelConfig {
     ///
     /// The stems and the heads have no norms: how strong a response is, which a layer norm would take away at every pixel,
     /// is what tells blur, noise and edges apart. In a multi-head model damage has a path of its own.
-    public static func mini(_ variant: Variant, vocabSize: Int) -> ModelConfig {
+    ///
+    /// - Parameter hasDetail: false leaves that path out, so that both variants have the same parts.
+    public static func mini(_ variant: Variant, vocabSize: Int, hasDetail: Bool = true) -> ModelConfig {
         let detail = DetailConfig(
             stem: StemConfig(channels: [32, 64, 128, 192], norm: .none, highPass: 6, residualBlocks: [0, 1, 1, 1]),
             scores: [.plausibility], heatmaps: [.implausibility])
@@ -74,7 +76,7 @@ extension ModelConfig {
             heatmapHead: HeatmapHeadConfig(
                 convolutions: [96], activationFirst: false, deconvolutions: [48, 32], residual: false,
                 deconvolutionReadOuts: false, readOut: [1], norm: .none, normEps: 1e-6),
-            wordHead: WordHeadConfig(dense: [96, 1]), detail: variant == .multiHead ? detail : nil)
+            wordHead: WordHeadConfig(dense: [96, 1]), detail: hasDetail && variant == .multiHead ? detail : nil)
     }
 
     /// The public port's task texts, which it puts before the prompt.
