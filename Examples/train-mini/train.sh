@@ -26,8 +26,8 @@ train() {
 }
 # Damage on crops; words and alignment on whole images. Neither touches what the other trains: on a machine with more
 # processors they may run at the same time.
-train crops start "$all" float32 --until CROPS
-train words start "world/train-scenes world/train" float32 --until WORDS
+train crops start "$all" float32 --until 20941
+train words start "world/train-scenes world/train" float32 --until 4029
 [ -f "$out/joined/model.safetensors" ] ||
     "$rahf" graft --model "$out/words/model" --from "$out/crops/model" --out "$out/joined" \
         --weights detail. '*.plausibility.*' '*.implausibility.*'
