@@ -118,6 +118,27 @@ def test_a_revoked_key_is_out_at_once(keys: pathlib.Path, locked: Server, hang_u
     (keys / "clients").write_text(everyone)
 
 
+def test_a_connection_whose_queue_is_gone_is_given_up_for_a_new_one(keys: pathlib.Path, locked: Server) -> None:
+    """libzmq takes it away when a server refuses a connection that stood; sending would wait for ever."""
+    (keys / "clients").write_text((keys / "alice.line").read_text() + (keys / "bob.line").read_text())
+    locked.process.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    with Client(locked.endpoint, QUICK, curve=curve(keys, "alice")) as alice:
+        assert alice.health().live
+        assert alice._socket is not None
+        alice._socket.disconnect(locked.endpoint)
+        assert alice.health().live
+
+    async def ask() -> int:
+        async with AsyncClient(locked.endpoint, QUICK, curve=curve(keys, "alice")) as client:
+            assert (await client.score([PICTURE], "a cat"))[0].status.code == Code.INVALID_IMAGE
+            assert client._socket is not None
+            client._socket.disconnect(locked.endpoint)
+            return (await client.score([PICTURE], "a cat"))[0].status.code
+
+    assert asyncio.run(asyncio.wait_for(ask(), 60)) == Code.INVALID_IMAGE
+
+
 def test_the_command_line_uses_keys(keys: pathlib.Path, locked: Server, photographs: list[pathlib.Path]) -> None:
     (keys / "clients").write_text((keys / "alice.line").read_text())
     locked.process.send_signal(signal.SIGHUP)

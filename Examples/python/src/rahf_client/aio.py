@@ -159,9 +159,12 @@ class AsyncClient:
         end = loop.time() + self.policy.timeout + 1.0
         # A long message gets a second more for each megabyte before the first sign of life is due.
         self._signs[request_id] = loop.time() + sum(map(len, frames)) / 1e6
+        # Not waited for: a connection that the server has refused since has no queue, and sending would never end.
+        sending = asyncio.ensure_future(socket.send_multipart([b"", *frames], copy=False))
         try:
-            await socket.send_multipart([b"", *frames], copy=False)
             while not answer.done():
+                if sending.done():
+                    sending.result()
                 now = loop.time()
                 silent = self._tells_progress and now >= self._signs[request_id] + patience
                 if now >= end or silent:
@@ -175,6 +178,7 @@ class AsyncClient:
                 self._endpoints.append(self._endpoints.pop(0))
             return None
         finally:
+            sending.cancel()
             self._waiting.pop(request_id, None)
             self._signs.pop(request_id, None)
 

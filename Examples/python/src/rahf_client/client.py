@@ -281,7 +281,28 @@ class Client:
                 self._curve.apply(self._socket)
             self._handshakes = Handshakes(self._socket, self._endpoints[0], self._curve is not None)
             self._socket.connect(self._endpoints[0])
-        self._socket.send_multipart([b"", *frames], copy=False)
+        if self._can_send(min(self.policy.timeout, self.policy.heartbeat * 2)):
+            self._socket.send_multipart([b"", *frames], copy=False)
+
+    def _can_send(self, timeout: float) -> bool:
+        """Waits for room. A connection that the server has refused since has no queue, and a plain send would wait for
+        ever; what was not sent counts as lost on the way, and is asked for again."""
+        assert self._socket is not None and self._handshakes is not None
+        end = time.monotonic() + timeout
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLOUT)
+        poller.register(self._handshakes.monitor, zmq.POLLIN)
+        while (left := end - time.monotonic()) > 0:
+            if self._socket in dict(poller.poll(int(left * 1000) + 1)):
+                return True
+            self._note_handshakes()
+        return False
+
+    def _note_handshakes(self) -> None:
+        """Raises when the server has refused the connection."""
+        while self._handshakes is not None and self._handshakes.monitor.poll(0):
+            if (refusal := self._handshakes.note(self._handshakes.monitor.recv_multipart())) is not None:
+                raise refusal
 
     def _receive(self, timeout: float) -> list[list[bytes]]:
         """Every message there is, after waiting for the first."""
@@ -292,9 +313,7 @@ class Client:
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._handshakes.monitor, zmq.POLLIN)
         poller.poll(int(timeout * 1000) + 1)
-        while self._handshakes.monitor.poll(0):
-            if (refusal := self._handshakes.note(self._handshakes.monitor.recv_multipart())) is not None:
-                raise refusal
+        self._note_handshakes()
         received: list[list[bytes]] = []
         while self._socket.poll(0):
             frames = self._socket.recv_multipart()
