@@ -18,7 +18,7 @@ extension Compiler {
         let (x, y, pool) = (location(input), location(Tensor(index: index)), engine.pool)
         let block = range.count * inner
         return Step { frame in
-            pool.parallel(outer) { row, _ in
+            pool.parallelRows(outer, of: block) { row in
                 (frame(y) + row * block)
                     .update(from: frame(x) + (row * from[axis] + range.lowerBound) * inner, count: block)
             }
@@ -31,7 +31,7 @@ extension Compiler {
         let (outer, inner) = split(graph.shape(input), axis)
         let (x, y, pool) = (location(input), location(Tensor(index: index)), engine.pool)
         return Step { frame in
-            pool.parallel(outer) { row, _ in
+            pool.parallelRows(outer, of: (before + extent + after) * inner) { row in
                 let target = frame(y) + row * (before + extent + after) * inner
                 target.update(repeating: 0, count: before * inner)
                 (target + before * inner).update(from: frame(x) + row * extent * inner, count: extent * inner)
@@ -47,7 +47,7 @@ extension Compiler {
         let total = graph.nodes[index].shape[axis] * inner
         let (y, pool) = (location(Tensor(index: index)), engine.pool)
         return Step { frame in
-            pool.parallel(outer) { row, _ in
+            pool.parallelRows(outer, of: total) { row in
                 var target = frame(y) + row * total
                 for (part, count) in parts {
                     target.update(from: frame(part) + row * count, count: count)

@@ -85,6 +85,15 @@ package final class ThreadPool: @unchecked Sendable {
         }
     }
 
+    /// Runs `body` for every row in 0..<rows, in pieces of so many rows that each has about `grain` elements to do: a row
+    /// may be the three numbers of a pixel.
+    package func parallelRows(_ rows: Int, of width: Int, grain: Int = 1 << 13, _ body: (_ row: Int) -> Void) {
+        let rowsEach = max(grain / max(width, 1), 1)
+        parallel((rows + rowsEach - 1) / rowsEach) { piece, _ in
+            for row in piece * rowsEach..<min((piece + 1) * rowsEach, rows) { body(row) }
+        }
+    }
+
     private func wake() {
         pthread_mutex_lock(mutex)
         generation.add(1, ordering: .acquiringAndReleasing)
@@ -93,6 +102,8 @@ package final class ThreadPool: @unchecked Sendable {
     }
 
     private func take(_ worker: Int) {
+        // Once, not for each piece: both threads would count references in one cache line.
+        let (body, count) = (body, count)
         while true {
             let piece = next.add(1, ordering: .relaxed).oldValue
             if piece >= count { return }
