@@ -101,6 +101,8 @@ package final class ThreadPool: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
+    // Never inlined: its hold on the caller's closure must end before `active` says that this worker is done.
+    @inline(never)
     private func take(_ worker: Int) {
         // Once, not for each piece: both threads would count references in one cache line.
         let (body, count) = (body, count)
